@@ -1,0 +1,304 @@
+"""Asking many sources at once: every ask gets an answer or a reason, whatever any source does.
+
+All calls run concurrently; each is bounded by its source's timeout, and each caller by its own deadline. Identical
+calls under way share one flight, which lives on when the caller that began it goes away: what it learns about the
+source's health is wanted either way, and its successor may be waiting. A flight still queueing for a place at its
+source is dropped when nobody waits for it. Nothing is raised: this is the boundary where a connector's defects end.
+
+May be imported by the resolution pipeline alone.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, cast
+
+import structlog
+
+from connectors.breaker import Breaker, BreakerState
+from connectors.errors import SourceFault
+from connectors.maintenance import in_maintenance
+from connectors.protocol import Connector, Found, Record, Reply
+from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
+from field_registry.outcomes import FILLED
+
+log = structlog.get_logger(__name__)
+
+Key = tuple[str, Subject]
+Wanted = tuple[object, ...]
+"""What a call asks for, without for whose role: calls that want the same share one flight."""
+
+FlightKey = tuple[str, Subject, Wanted]
+
+OnCall = Callable[[str, OutcomeCode, float], None]
+"""Told of each upstream call: source id, outcome (`filled` when it gave anything), seconds it took."""
+
+_TIMEOUT = Missing(OutcomeCode.timeout)
+_BROKEN = Missing(OutcomeCode.source_error)
+_OPEN = Missing(OutcomeCode.circuit_open)
+_MAINTENANCE = Missing(OutcomeCode.maintenance)
+_NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
+_UNKNOWN = Missing(OutcomeCode.source_error, "no connector is configured for this source")
+
+
+class _Desk:
+    """One source with its connector and what is remembered about it."""
+
+    __slots__ = ("breaker", "connector", "places", "source", "timeout")
+
+    def __init__(self, source: Source, connector: Connector) -> None:
+        self.source, self.connector = source, connector
+        self.timeout = source.timeout.total_seconds()
+        self.breaker = Breaker(source.failures_to_open, source.open_for.total_seconds())
+        self.places = asyncio.Semaphore(source.max_concurrent)
+
+
+class _Flight:
+    """One upstream call and those who wait for it."""
+
+    __slots__ = ("is_out", "key", "task", "waiters")
+
+    def __init__(self, key: FlightKey) -> None:
+        self.key = key
+        self.task: asyncio.Task[Sequence[Reply]]
+        self.waiters = 0
+        self.is_out = False
+        """Whether the source has been asked, as opposed to queueing for it."""
+
+
+class Gatherer:
+    """All sources of one registry version, ready to be asked. Used from one event loop; closes its connectors."""
+
+    def __init__(
+        self,
+        sources: Mapping[str, Source],
+        connectors: Mapping[str, Connector],
+        *,
+        on_call: OnCall | None = None,
+    ) -> None:
+        """A source without a connector answers `source_error`."""
+        self._desks = {key: _Desk(sources[key], connectors[key]) for key in sources if key in connectors}
+        self._flights: dict[FlightKey, _Flight] = {}
+        self._on_call = on_call
+
+    async def gather(
+        self, asks_by: Mapping[Key, Sequence[Ask]], deadline: float, now: datetime
+    ) -> dict[Key, Sequence[Reply]]:
+        """For every key exactly one reply per ask, in order, by `deadline` (event-loop time). Never raises.
+
+        `now` (aware) is the wall time that maintenance windows are compared with.
+        """
+        moment = _time()
+        results: dict[Key, Sequence[Reply]] = {}
+        joined: list[tuple[Key, Sequence[Ask], _Flight]] = []
+        for key, asks in asks_by.items():
+            if not asks:
+                results[key] = []
+                continue
+            boarded = self._board(key, asks, deadline, moment, now)
+            if isinstance(boarded, Missing):
+                results[key] = [boarded] * len(asks)
+            else:
+                results[key] = [_TIMEOUT] * len(asks)  # until it lands; also fixes the order of the answer
+                joined.append((key, asks, boarded))
+        if joined:
+            await self._wait(joined, deadline)
+            for key, asks, flight in joined:
+                if flight.task.done():
+                    results[key] = _dealt(asks, flight.task)
+        return results
+
+    def state_of(self, source_id: str) -> BreakerState:
+        """Whether calls to that source go out at present; for readiness and metrics. `open` where it has no connector."""
+        desk = self._desks.get(source_id)
+        return BreakerState.open if desk is None else desk.breaker.state
+
+    async def close(self) -> None:
+        """End every flight and close every connector. A connector that fails to close does not stop the others."""
+        tasks = [flight.task for flight in self._flights.values()]
+        for task in tasks:
+            task.cancel()
+        closing = [desk.connector.close() for desk in self._desks.values()]
+        await asyncio.gather(*tasks, *closing, return_exceptions=True)
+
+    def _board(
+        self, key: Key, asks: Sequence[Ask], deadline: float, moment: float, now: datetime
+    ) -> _Flight | Missing:
+        """The flight that will answer, shared or new, or the reason why none goes out."""
+        source_id, subject = key
+        desk = self._desks.get(source_id)
+        if desk is None:
+            return _UNKNOWN
+        if not _holds(desk.source, subject):
+            return _NOT_APPLICABLE
+        if desk.source.maintenance and in_maintenance(desk.source.maintenance, now):
+            return _MAINTENANCE
+        if moment >= deadline:
+            return _TIMEOUT
+        wanted, unique = _distinct(asks)
+        flight_key = (source_id, subject, wanted)
+        flight = self._flights.get(flight_key)
+        if flight is not None:
+            return flight
+        if not desk.breaker.allows(moment):
+            return _OPEN
+        desk.breaker = desk.breaker.after_start(moment)
+        flight = _Flight(flight_key)
+        flight.task = asyncio.create_task(self._fly(flight, desk, subject, unique))
+        self._flights[flight_key] = flight
+        flight.task.add_done_callback(lambda _: self._forget(flight))
+        return flight
+
+    def _forget(self, flight: _Flight) -> None:
+        """Nobody joins that flight any more; one that has taken its place stays."""
+        if self._flights.get(flight.key) is flight:
+            del self._flights[flight.key]
+
+    async def _wait(self, joined: Sequence[tuple[Key, Sequence[Ask], _Flight]], deadline: float) -> None:
+        """Until all have landed or the deadline; waiting never cancels what is out."""
+        for _, _, flight in joined:
+            flight.waiters += 1
+        try:
+            await asyncio.wait([flight.task for _, _, flight in joined], timeout=deadline - _time())
+        finally:
+            for _, _, flight in joined:
+                flight.waiters -= 1
+                if not flight.waiters and not flight.is_out:
+                    flight.task.cancel()
+                    self._forget(flight)
+
+    async def _fly(
+        self, flight: _Flight, desk: _Desk, subject: Subject, asks: Sequence[Ask]
+    ) -> Sequence[Reply]:
+        async with desk.places:
+            flight.is_out = True
+            begun = _time()
+            replies, fault = await self._ask(desk, subject, asks, begun + desk.timeout)
+            self._note(desk, replies, fault, begun)
+            return replies
+
+    async def _ask(
+        self, desk: _Desk, subject: Subject, asks: Sequence[Ask], until: float
+    ) -> tuple[Sequence[Reply], bool]:
+        """The replies, and whether the breaker counts the call as a failure."""
+        try:
+            replies = await _bounded(desk.connector.fetch(subject, asks, until), until)
+            if _is_sound(replies, asks):
+                return replies, False
+            log.error("source.defect", source=desk.source.id, defect="replies do not match the asks")
+        except SourceFault as fault:
+            detail = str(fault) if _is_tellable(str(fault)) else ""
+            return [Missing(fault.outcome, detail)] * len(asks), fault.counts_as_failure
+        except TimeoutError:
+            return [_TIMEOUT] * len(asks), True
+        except Exception as error:  # noqa: BLE001 — the containment boundary: a defect costs its own fields only
+            # The type alone: a stranger's message may quote an answer.
+            log.error("source.defect", source=desk.source.id, defect=type(error).__name__)
+        return [_BROKEN] * len(asks), True
+
+    def _note(self, desk: _Desk, replies: Sequence[Reply], is_failure: bool, begun: float) -> None:
+        """Feed the breaker, log the two ends of an outage, tell the observer."""
+        moment = _time()
+        before = desk.breaker
+        desk.breaker = before.after_failure(moment) if is_failure else before.after_success()
+        outcome = _outcome(replies)
+        if before.state is BreakerState.closed and desk.breaker.state is BreakerState.open:
+            log.warning(
+                "source.outage_began",
+                source=desk.source.id,
+                outcome=outcome.value,
+                failures=desk.breaker.failures,
+            )
+        elif before.state is BreakerState.half_open and desk.breaker.state is BreakerState.closed:
+            log.warning("source.outage_ended", source=desk.source.id, seconds=round(moment - before.began, 1))
+        if self._on_call is None:
+            return
+        try:
+            self._on_call(desk.source.id, outcome, moment - begun)
+        except Exception as error:  # noqa: BLE001 — measuring must never cost anyone an answer
+            log.error("source.observer_failed", source=desk.source.id, defect=type(error).__name__)
+
+
+async def _bounded(call: Coroutine[Any, Any, Any], until: float) -> Any:
+    """The call's result; raises `TimeoutError` at `until`. Safe only in a task of our own."""
+    task = cast("asyncio.Task[Any]", asyncio.current_task())
+    guard = asyncio.get_running_loop().call_at(until, task.cancel)  # asyncio.timeout_at takes 6 µs more
+    try:
+        return await call
+    except asyncio.CancelledError:
+        if _time() < until:
+            raise
+        task.uncancel()
+    finally:
+        guard.cancel()
+    raise TimeoutError
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _holds(source: Source, subject: Subject) -> bool:
+    """Whether the source can look that subject up at all."""
+    if subject.kind not in source.kinds:
+        return False
+    return subject.kind is not SubjectKind.person or subject.id_type in source.id_types
+
+
+def _mark(ask: Ask) -> object:
+    """What tells two asks of one call apart."""
+    if not ask.columns:
+        return ask.item.id, ask.binding.attribute
+    return (
+        ask.item.id,
+        ask.binding.attribute,
+        tuple((item.id, column.attribute) for item, column in ask.columns),
+    )
+
+
+def _distinct(asks: Sequence[Ask]) -> tuple[Wanted, Sequence[Ask]]:
+    """The marks of the distinct asks, and those asks; an item that two roles want is fetched once."""
+    unique: dict[object, Ask] = {}
+    for ask in asks:
+        unique.setdefault(_mark(ask), ask)
+    return tuple(unique), asks if len(unique) == len(asks) else tuple(unique.values())
+
+
+def _dealt(asks: Sequence[Ask], task: "asyncio.Task[Sequence[Reply]]") -> Sequence[Reply]:
+    """The flight's replies, one for each of this caller's asks."""
+    if task.cancelled() or task.exception() is not None:
+        return [_BROKEN] * len(asks)
+    replies = task.result()
+    if len(replies) == len(asks):
+        return replies
+    by_mark = dict(zip(dict.fromkeys(map(_mark, asks)), replies, strict=True))
+    return [by_mark[_mark(ask)] for ask in asks]
+
+
+def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:
+    """Whether a connector kept its word: one reply of the right kind per ask."""
+    return isinstance(replies, list | tuple) and len(replies) == len(asks) and all(map(_is_reply, replies))
+
+
+def _is_reply(reply: Any) -> bool:
+    if isinstance(reply, Found):
+        record: Any = reply.record
+        return isinstance(record, Record)
+    if not isinstance(reply, Missing):
+        return False
+    reason: Any = reply.reason
+    # A filled outcome without a value is a lie; a detail that is not text cannot be told to anybody.
+    return isinstance(reason, OutcomeCode) and reason not in FILLED and _is_tellable(reply.detail)
+
+
+def _is_tellable(detail: Any) -> bool:
+    return isinstance(detail, str) and detail.isprintable()
+
+
+def _outcome(replies: Sequence[Reply]) -> OutcomeCode:
+    """The outcome of a call as a whole: `filled` when it gave anything, else its first reason."""
+    for reply in replies:
+        if isinstance(reply, Found):
+            return OutcomeCode.filled
+    first = replies[0]
+    return first.reason if isinstance(first, Missing) else OutcomeCode.filled

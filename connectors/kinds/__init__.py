@@ -1,0 +1,1 @@
+"""The built-in kinds of connector. They are strangers to one another; `connectors.registry` lists them."""

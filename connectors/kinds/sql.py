@@ -1,0 +1,317 @@
+"""Sources that are databases: one SELECT per subject with bound parameters, on connections that cannot write.
+
+SQLite opens with `mode=ro` and `query_only`; PostgreSQL (also openGauss and Kingbase) with
+`default_transaction_read_only` and a statement timeout; MySQL with read-only transactions and `max_execution_time`.
+PostgreSQL is asked from the event loop; the other two, whose drivers block, from threads of the connector's own.
+What may be asked and how rows are read is pure and stands in `sql_mapping`.
+Does not cover a database function with side effects outside its database.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from sqlalchemy import URL, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from connectors.errors import BadConfiguration, SourceBroken, SourceDenied, SourceFault, SourceTimeout
+from connectors.kinds import sql_mapping as m
+from connectors.load import load_schema
+from connectors.protocol import Connector, Environment, Health, Reply
+from field_registry import Ask, Source, Subject
+
+name = "sql"
+config_schema = load_schema(name)
+
+HEALTH_SECONDS = 5.0
+POOL_SIZE = 8
+"""Connections kept open to one source; up to its `max_concurrent` are opened under load."""
+
+Parameters = Mapping[str, str]
+Batch = Sequence[tuple[TextClause, int]]
+"""Statements with the number of rows to read of each, at most."""
+
+
+def build(source: Source, environment: Environment) -> Connector:
+    """A connector to that database; opens nothing. Raises `BadConfiguration`, also for a missing driver."""
+    return SqlConnector(source, environment)
+
+
+class SqlConnector:
+    """One database. See `connectors.protocol` for what every connector promises."""
+
+    def __init__(self, source: Source, environment: Environment) -> None:
+        config = source.config
+        self._id = source.id
+        self._query = _statement(config["query"], "query")
+        self._rows = {key: _statement(query, f"rows.{key}") for key, query in config.get("rows", {}).items()}
+        self._echo, self._recorded_at = config.get("echo"), config.get("recorded_at")
+        self._database = _database(_url(config, environment), source)
+        self._closed = False
+
+    def __repr__(self) -> str:
+        """The source's id; an address may hold a password."""
+        return f"SqlConnector({self._id})"
+
+    async def fetch(self, subject: Subject, asks: Sequence[Ask], deadline: float) -> Sequence[Reply]:
+        """One reply per ask, in order; one statement, and one more per repeating item asked for."""
+        names = m.rows_wanted(asks, self._rows)
+        # Two rows are enough to know that there is more than one.
+        batch = [(self._query, 2), *((self._rows[key], m.MAX_ROWS + 1) for key in names)]
+        records, *lists = await self._run(
+            batch, {"id_no": subject.id_no, "id_type": subject.id_type}, deadline
+        )
+        if any(len(rows) > m.MAX_ROWS for rows in lists):
+            raise SourceBroken(f"a rows statement gave more than {m.MAX_ROWS} rows for one subject")
+        by_name = dict(zip(names, lists, strict=True))
+        return m.interpret(records, by_name, asks, echo=self._echo, recorded_at=self._recorded_at)
+
+    async def health(self) -> Health:
+        """Whether the database answers SELECT 1."""
+        try:
+            await self._run([(text("SELECT 1"), 1)], {}, asyncio.get_running_loop().time() + HEALTH_SECONDS)
+        except SourceFault as fault:
+            return Health(False, str(fault))
+        return Health(True)
+
+    async def close(self) -> None:
+        """Drop every connection."""
+        if not self._closed:
+            self._closed = True
+            await self._database.close()
+
+    async def _run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]:
+        """Every statement's rows. Faults are raised outside the handler: the driver's error holds the parameters."""
+        if self._closed:
+            raise SourceBroken("the connector is closed")
+        if deadline <= asyncio.get_running_loop().time():
+            raise SourceTimeout("no time was left to ask the database")
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await self._database.run(batch, parameters, deadline)
+        except TimeoutError:
+            fault: SourceFault = SourceTimeout("the database did not answer in time")
+        except (SQLAlchemyError, OSError) as error:
+            fault = _fault(error)
+        raise fault
+
+
+class _Database(Protocol):
+    """Something that runs statements."""
+
+    async def run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]: ...
+
+    async def close(self) -> None: ...
+
+
+class _AsyncDatabase:
+    """PostgreSQL."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine
+
+    async def run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]:
+        try:
+            return await self._once(batch, parameters)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._once(batch, parameters)  # the pooled connection had died; reading again is safe
+
+    async def _once(self, batch: Batch, parameters: Parameters) -> list[list[m.Row]]:
+        async with self._engine.connect() as connection:
+            gathered = []
+            for statement, most in batch:
+                result = await connection.execute(statement, _named(statement, parameters))
+                gathered.append([m.plain(row.items()) for row in result.mappings().fetchmany(most)])
+            return gathered
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+class _ThreadDatabase:
+    """SQLite and MySQL, whose drivers block.
+
+    A caller that gives up leaves its thread at work; what ends it is the database's own limit, so threads are few.
+    """
+
+    def __init__(self, engine: Engine, threads: int) -> None:
+        self._engine = engine
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="oncegate-sql")
+
+    async def run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]:
+        loop = asyncio.get_running_loop()
+        until = time.monotonic() + deadline - loop.time()
+        return await loop.run_in_executor(self._threads, self._retrying, batch, parameters, until)
+
+    def _retrying(self, batch: Batch, parameters: Parameters, until: float) -> list[list[m.Row]]:
+        try:
+            return self._once(batch, parameters, until)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return self._once(batch, parameters, until)
+
+    def _once(self, batch: Batch, parameters: Parameters, until: float) -> list[list[m.Row]]:
+        with self._engine.connect() as connection:
+            limit = connection.info.get(_LIMIT)
+            if limit is not None:
+                limit.until = until
+            gathered = []
+            for statement, most in batch:
+                result = connection.execute(statement, _named(statement, parameters))
+                gathered.append([m.plain(row.items()) for row in result.mappings().fetchmany(most)])
+            return gathered
+
+    async def close(self) -> None:
+        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
+        self._engine.dispose()
+
+
+class _Limit:
+    """When the statement under way on one SQLite connection must end; read by SQLite itself as it works."""
+
+    __slots__ = ("until",)
+
+    def __init__(self) -> None:
+        self.until = float("inf")
+
+    def is_over(self) -> int:
+        return int(time.monotonic() > self.until)
+
+
+_LIMIT = "oncegate_limit"
+
+
+def _statement(query: str, where: str) -> TextClause:
+    clause = text(m.check_statement(query, where))
+    m.check_parameters(list(clause.compile().params), where)
+    return clause
+
+
+def _named(statement: TextClause, parameters: Parameters) -> dict[str, str]:
+    """Only what the statement names: drivers refuse more."""
+    return {key: parameters[key] for key in statement._bindparams}
+
+
+def _url(config: Mapping[str, Any], environment: Environment) -> URL:
+    try:
+        url = make_url(config["url"])
+    except ArgumentError:
+        raise BadConfiguration(
+            "url: is not like postgresql://user@host/database or sqlite:///file.db"
+        ) from None
+    if "password" in config:
+        secret = environment.secrets.get(config["password"]["secret"])
+        if not secret:
+            raise BadConfiguration(f"password.secret: no secret is named {config['password']['secret']!r}")
+        url = url.set(password=secret)
+    if url.get_backend_name() != "sqlite":
+        return url
+    if not url.database or url.database == ":memory:":
+        raise BadConfiguration("url: sqlite needs a file, as in sqlite:///register.db")
+    return url.set(database=str(Path(environment.base_dir) / url.database))
+
+
+def _database(url: URL, source: Source) -> _Database:
+    seconds = source.timeout.total_seconds()
+    makers: dict[str, Callable[[], _Database]] = {
+        "sqlite": lambda: _sqlite(url, source),
+        "postgresql": lambda: _postgresql(url, source, seconds),
+        "postgres": lambda: _postgresql(url, source, seconds),
+        "mysql": lambda: _mysql(url, source, seconds),
+    }
+    backend = url.drivername.partition("+")[0]
+    if backend not in makers:
+        raise BadConfiguration(
+            f"url: {backend!r} is not a database we speak. Known: sqlite, postgresql, mysql"
+        )
+    try:
+        return makers[backend]()
+    except ImportError as error:
+        extra = "mysql" if backend == "mysql" else "postgres"
+        raise BadConfiguration(f"url: {backend} needs a driver; install oncegate[{extra}]") from error
+
+
+def _pool(source: Source) -> dict[str, Any]:
+    size = min(POOL_SIZE, source.max_concurrent)
+    return {
+        "pool_size": size,
+        "max_overflow": source.max_concurrent - size,
+        "pool_timeout": source.timeout.total_seconds(),
+        "pool_recycle": 1800,
+        "hide_parameters": True,
+    }
+
+
+def _sqlite(url: URL, source: Source) -> _Database:
+    place = URL.create(
+        "sqlite", database="file:" + quote(str(url.database)), query={"mode": "ro", "uri": "true"}
+    )
+    engine = create_engine(place, isolation_level="AUTOCOMMIT", **_pool(source))
+    event.listen(engine, "connect", _harden_sqlite)
+    return _ThreadDatabase(engine, min(POOL_SIZE, source.max_concurrent))
+
+
+def _harden_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
+    connection.execute("PRAGMA query_only=ON")
+    limit = entry.info[_LIMIT] = _Limit()
+    connection.set_progress_handler(
+        limit.is_over, 10_000
+    )  # every 10,000 steps of its machine, about a millisecond
+
+
+def _postgresql(url: URL, source: Source, seconds: float) -> _Database:
+    options = f"-c default_transaction_read_only=on -c statement_timeout={int(seconds * 1000)}"
+    engine = create_async_engine(
+        url.set(drivername="postgresql+psycopg"),
+        # One statement is one transaction, read-only by the option: no BEGIN and ROLLBACK around each.
+        isolation_level="AUTOCOMMIT",
+        connect_args={
+            "options": options,
+            "connect_timeout": max(2, int(seconds)),
+            "application_name": "oncegate",
+        },
+        **_pool(source),
+    )
+    return _AsyncDatabase(engine)
+
+
+def _mysql(url: URL, source: Source, seconds: float) -> _Database:
+    wait = max(1, int(seconds))
+    engine = create_engine(
+        url.set(drivername="mysql+pymysql"),
+        isolation_level="AUTOCOMMIT",
+        connect_args={
+            "connect_timeout": wait,
+            "read_timeout": wait,
+            "init_command": (
+                f"SET SESSION TRANSACTION READ ONLY, SESSION MAX_EXECUTION_TIME={int(seconds * 1000)}"
+            ),
+        },
+        **_pool(source),
+    )
+    return _ThreadDatabase(engine, min(POOL_SIZE, source.max_concurrent))
+
+
+def _fault(error: BaseException) -> SourceFault:
+    """The fault for a driver's error, by its code alone: its text holds the statement's parameters."""
+    if isinstance(error, PoolTimeout):
+        return SourceTimeout("no connection to the database became free in time")
+    original = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
+    if code is None and original is not None and original.args:
+        code = original.args[0] if isinstance(original.args[0], int) else None
+    if code in ("57014", "SQLITE_INTERRUPT", 3024):
+        return SourceTimeout("the database ended the statement: it took too long")
+    if code in ("42501", "28P01", "28000", "SQLITE_AUTH", 1044, 1045, 1142, 1143):
+        return SourceDenied("the database refused us")
+    return SourceBroken(f"the database query failed ({type(error).__name__}, {code or 'no code'})")

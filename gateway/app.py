@@ -1,0 +1,204 @@
+"""The composition root: settings → runtime → ASGI application. The only place that wires adapters to use cases.
+
+Starting opens the database, takes up what is published, opens the sources and freezes what then lives for good, so
+that the garbage collector never scans it again (p99 74 → 21 ms). Stopping drains the log first.
+"""
+
+import asyncio
+import gc
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from connectors.errors import BadConfiguration
+from connectors.protocol import Environment
+from connectors.registry import build_connector
+from field_registry import Registry
+from gateway import __version__
+from gateway.audit.log import AuditLog
+from gateway.cache import make_cache
+from gateway.errors import StoreUnavailable
+from gateway.http import consents, forms, registry, resolutions, service
+from gateway.http.hot_route import HotRoute
+from gateway.http.limits import EdgeMiddleware
+from gateway.http.problems import add_problem_schema, register_problem_handlers
+from gateway.http.schemas.consents import ConsentBody, MoveBody
+from gateway.http.schemas.resolutions import ResolveBody
+from gateway.library import Library
+from gateway.lookups import ConsentReader, SubjectReferences
+from gateway.ports import Clock, Store
+from gateway.resolution.drafts import purge_drafts
+from gateway.resolution.pipeline import SourcePool
+from gateway.runtime import Runtime
+from gateway.security import Envelope, Pseudonyms, TokenService, load_key_ring, new_reference
+from gateway.settings import Settings, load_places, load_secrets
+from gateway.store.database import Database
+from gateway.store.sql import SqlStore
+from gateway.telemetry import Telemetry, get_logger
+
+log = get_logger(__name__)
+
+# Connectors of a registry version that was replaced may still be answering requests that began before.
+_GRACE = timedelta(seconds=60)
+# A request makes some thousand short-lived objects and hardly a cycle: the default collects after every 700.
+_GC_THRESHOLDS = (20_000, 20, 50)
+# The thread of the database wants the interpreter a dozen times per transaction, each for microseconds. By default it
+# waits up to 5 ms each time the event loop is busy.
+_SWITCH_SECONDS = 0.0005
+_PURGE_EVERY = timedelta(minutes=10)
+
+
+def utc_now() -> datetime:
+    """The wall clock: the only reading of it in the service."""
+    return datetime.now(UTC)
+
+
+def make_runtime(settings: Settings, *, store: Store | None = None, clock: Clock = utc_now) -> Runtime:
+    """Everything use cases need, wired; opens no connection yet. `store`: another than the configured database."""
+    telemetry = Telemetry()
+    kept = store or SqlStore(Database(settings.database_url, pool_size=settings.database_pool_size))
+    ring = load_key_ring(settings.root_key_file, create=settings.is_development)
+    return Runtime(
+        settings=settings,
+        clock=clock,
+        store=kept,
+        library=Library(kept),
+        ledger=AuditLog(kept.gates, telemetry),
+        sealer=Envelope(ring),
+        consents=ConsentReader(kept),
+        subjects=SubjectReferences(kept, Pseudonyms(ring), clock, new_reference),
+        telemetry=telemetry,
+        sources=SourcePool({}, {}),
+        new_reference=new_reference,
+    )
+
+
+def environment_of(settings: Settings, clock: Clock) -> Environment:
+    """What connectors may use of the world."""
+    return Environment(
+        secrets=load_secrets(settings),
+        clock=clock,
+        places=load_places(settings),
+        allow_private_addresses=settings.allow_private_addresses,
+        allowed_networks=settings.allowed_networks,
+        base_dir=str(settings.state_dir),
+    )
+
+
+def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
+    """The sources of a registry, ready to be asked. One that cannot be built answers `source_error` and is logged."""
+    environment = environment_of(runtime.settings, runtime.clock)
+    connectors = {}
+    for source in published.sources.values():
+        try:
+            connectors[source.id] = build_connector(source, environment)
+        except BadConfiguration as error:
+            log.error("source_not_usable", source=source.id, problem=str(error))
+    return SourcePool(published.sources, connectors, on_call=runtime.telemetry.source_call)
+
+
+async def refresh(runtime: Runtime) -> None:
+    """Take up what was published since; sources are reopened only when the registry's version changed."""
+    before = runtime.library.published.registry
+    await runtime.library.refresh(runtime.clock())
+    after = runtime.library.published.registry
+    if after is not before:
+        old, runtime.sources = runtime.sources, open_sources(after, runtime)
+        asyncio.get_running_loop().call_later(_GRACE.total_seconds(), _close_later, old)
+
+
+def _close_later(sources: Any) -> None:
+    task = asyncio.ensure_future(sources.close())
+    _closing.add(task)
+    task.add_done_callback(_closing.discard)
+
+
+_closing: set["asyncio.Future[None]"] = set()
+
+
+def create_app(settings: Settings, *, store: Store | None = None, clock: Clock = utc_now) -> FastAPI:
+    """The service as an ASGI application; its world is opened when it starts and closed when it stops."""
+    runtime = make_runtime(settings, store=store, clock=clock)
+    app = FastAPI(
+        title="OnceGate 一采通",
+        version=__version__,
+        lifespan=_lifespan,
+        docs_url=None,  # the interactive pages load scripts from another host
+        redoc_url=None,
+    )
+    app.state.runtime = runtime
+    app.state.cache = make_cache(settings.cache_url)
+    ring = load_key_ring(settings.root_key_file, create=settings.is_development)
+    app.state.tokens = TokenService(
+        settings, ring, clients=runtime.store.clients, replay=app.state.cache, clock=clock
+    )
+    for room in (resolutions, consents, forms, registry, service):
+        app.include_router(room.router)
+    register_problem_handlers(app, runtime.telemetry)
+    app.add_middleware(HotRoute, path="/v1/resolutions", endpoint=resolutions.post_resolution)
+    app.add_middleware(  # the last one added is the outermost
+        EdgeMiddleware,
+        max_body_bytes=settings.max_body_bytes,
+        max_json_depth=settings.max_json_depth,
+        telemetry=runtime.telemetry,
+    )
+    app.openapi = _openapi_of(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    runtime: Runtime = app.state.runtime
+    with suppress(StoreUnavailable):  # /readyz says so; the refresher goes on trying
+        await refresh(runtime)
+    jobs = [
+        asyncio.create_task(_every(runtime.settings.registry_refresh_seconds, lambda: refresh(runtime))),
+        asyncio.create_task(_every(_PURGE_EVERY.total_seconds(), lambda: purge_drafts(runtime))),
+    ]
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_GC_THRESHOLDS)
+    sys.setswitchinterval(_SWITCH_SECONDS)
+    try:
+        yield
+    finally:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        await runtime.ledger.drain()
+        await runtime.sources.close()
+        await app.state.cache.close()
+        await runtime.store.close()
+
+
+async def _every(seconds: float, job: Callable[[], Any]) -> None:
+    """Run a job again and again; an outage of the store is waited out (the store itself has logged it)."""
+    while True:
+        await asyncio.sleep(seconds)
+        with suppress(StoreUnavailable):
+            await job()
+
+
+def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
+            components = document.setdefault("components", {})
+            schemas = components.setdefault("schemas", {})
+            for model in (ResolveBody, ConsentBody, MoveBody):
+                body = model.model_json_schema(ref_template="#/components/schemas/{model}")
+                schemas.update(body.pop("$defs", {}))
+                schemas[model.__name__] = body
+            components["securitySchemes"] = {
+                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+                "client_secret_basic": {"type": "http", "scheme": "basic"},
+            }
+            app.openapi_schema = add_problem_schema(document)
+        return app.openapi_schema
+
+    return openapi

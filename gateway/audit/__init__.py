@@ -1,0 +1,1 @@
+"""The log: entries, and the way into it."""

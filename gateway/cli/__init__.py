@@ -1,0 +1,25 @@
+"""The command line: one module per group of commands, one place that says how results are printed."""
+
+import typer
+
+from gateway.cli import audit, check, connector, consent, demo, keys, registry, resolve, serve
+
+app = typer.Typer(
+    name="oncegate",
+    help="OnceGate 一采通: fill government forms from the registers that hold the data (数据最多采一次).",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,  # its tracebacks show local variables, and those may be personal
+    add_completion=False,
+)
+for room in (demo, serve, check, resolve):
+    room.register(app)
+for name, group in (
+    ("registry", registry),
+    ("connector", connector),
+    ("consent", consent),
+    ("audit", audit),
+    ("keys", keys),
+):
+    app.add_typer(group.group, name=name)
+
+__all__ = ["app"]

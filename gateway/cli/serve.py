@@ -1,0 +1,102 @@
+"""`oncegate serve`, `migrate`, `purge`: running the service and keeping its house."""
+
+import os
+from typing import Annotated
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+
+from gateway.app import create_app
+from gateway.cli.common import (
+    AsJson,
+    State,
+    command,
+    environment_of_state,
+    fail,
+    guarded,
+    out,
+    print_json,
+    runtime_of,
+    settings_of,
+)
+from gateway.resolution.drafts import purge_drafts
+from gateway.settings import Settings, load_settings, require_safe
+from gateway.store.migrate import migrate as migrate_database
+from gateway.store.migrate import pending
+from gateway.telemetry import configure_logging
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands."""
+    app.command()(serve)
+    app.command()(migrate)
+    app.command()(purge)
+
+
+@guarded
+def serve(
+    state: State = None,
+    host: Annotated[str | None, typer.Option(help="Address to listen on; else the setting.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; else the setting.")] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="Worker processes; else the setting.")
+    ] = None,
+) -> None:
+    """Serve the API."""
+    given = (("host", host), ("port", port), ("workers", workers))
+    settings = settings_of(state)
+    os.environ.update(environment_of_state(state))  # what worker processes are told by
+    run_server(settings.model_copy(update={name: value for name, value in given if value is not None}))
+
+
+def app_from_environment() -> FastAPI:
+    """The service as the environment sets it: what each of several worker processes runs."""
+    settings = load_settings()
+    configure_logging(settings)
+    return create_app(settings)
+
+
+def run_server(settings: Settings) -> None:
+    """Serve until stopped. Refuses unsafe settings outside development, and a database that is not migrated."""
+    require_safe(settings)
+    configure_logging(settings)
+    at, newest = pending(settings.database_url)
+    if at != newest:
+        fail(
+            f"The database is at schema {at or 'none'}, the program at {newest}; run `oncegate migrate` first."
+        )
+    several = settings.workers > 1
+    uvicorn.run(
+        "gateway.cli.serve:app_from_environment" if several else create_app(settings),
+        factory=several,
+        workers=settings.workers,
+        host=settings.host,
+        port=settings.port,
+        access_log=False,  # paths are counted in metrics; a line per request costs more than routing it
+        log_config=None,  # uvicorn's own handlers would print exceptions past our redaction
+        server_header=False,
+        proxy_headers=False,  # no decision rests on an address, so none is believed
+        timeout_graceful_shutdown=15,
+    )
+
+
+@guarded
+def migrate(state: State = None, as_json: AsJson = False) -> None:
+    """Bring the database to the newest schema."""
+    revision = migrate_database(settings_of(state).database_url)
+    if as_json:
+        print_json({"revision": revision})
+    else:
+        out.print(f"The database is at schema {revision}.")
+
+
+@command
+async def purge(state: State = None, as_json: AsJson = False) -> None:
+    """Purge answers whose time is over; the purge is an entry."""
+    async with runtime_of(state) as runtime:
+        purged = await purge_drafts(runtime)
+    if as_json:
+        print_json({"drafts": purged})
+    else:
+        out.print(f"{purged} expired answers purged.")

@@ -1,0 +1,1 @@
+"""The HTTP adapter: thin routes, one translator of errors."""

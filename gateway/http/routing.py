@@ -1,0 +1,121 @@
+"""What routes share: the runtime, the caller, the language, bodies, pages, and creating once."""
+
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Any, TypeVar, cast
+
+import orjson
+from fastapi import Query, Request, Response
+from pydantic import BaseModel
+
+from gateway.errors import BadRequest, Conflict, NotAuthenticated
+from gateway.records import Caller
+from gateway.runtime import Runtime
+from gateway.security import TokenService, require_roles
+
+Body = TypeVar("Body", bound=BaseModel)
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=500, description="Entries per page.")]
+Cursor = Annotated[
+    str, Query(max_length=200, description="`next_cursor` of the page before; empty for the first.")
+]
+
+BEARER: dict[str, Any] = {"security": [{"bearer": []}]}
+
+
+def runtime_of(request: Request) -> Runtime:
+    """The runtime of the app that serves this request."""
+    return cast(Runtime, request.app.state.runtime)
+
+
+def caller_of(request: Request, *roles: str) -> Caller:
+    """The authenticated caller, holding at least one of the roles (any caller when none are named).
+
+    Raises `NotAuthenticated` or `NotAllowed`.
+    """
+    tokens: TokenService = request.app.state.tokens
+    headers = request.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise NotAuthenticated("token_malformed", "Send one Authorization header.")
+    caller = tokens.authenticate(headers[0] if headers else None, runtime_of(request).clock())
+    if roles:
+        require_roles(caller, *roles)
+    return caller
+
+
+async def body_of(request: Request, model: type[Body]) -> Body:
+    """The body as that model; raises pydantic's `ValidationError`, which becomes a 422 problem."""
+    return model.model_validate_json(await request.body())
+
+
+def language_of(request: Request) -> str:
+    """The language of messages: `en` when the caller prefers English, else `zh`."""
+    preferred = request.headers.get("accept-language", "zh-CN").strip().lower()
+    return "en" if preferred.startswith("en") else "zh"
+
+
+def json_response(content: Any, status: int = 200) -> Response:
+    """An answer serialised once."""
+    return Response(orjson.dumps(content), status_code=status, media_type="application/json")
+
+
+def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str]) -> tuple[Sequence[T], str | None]:
+    """The first `limit` rows, and the cursor of the next page when there are more (`rows` holds one extra then)."""
+    shown = rows[:limit]
+    return shown, cursor_of(shown[-1]) if len(rows) > limit else None
+
+
+def paged_items(
+    items: Sequence[T], cursor: str, limit: int, key: Callable[[T], str]
+) -> tuple[Sequence[T], str | None]:
+    """One page of something held in memory and sorted by `key`."""
+    after = [item for item in items if key(item) > cursor][: limit + 1]
+    return page(after, limit, key)
+
+
+async def created_once(
+    request: Request,
+    caller: Caller,
+    create: Callable[[], Awaitable[tuple[str, bytes]]],
+    replay: Callable[[str], Awaitable[bytes]],
+    *,
+    status: int,
+) -> Response:
+    """The answer of `create`, or of `replay` when the same `Idempotency-Key` made the same request before.
+
+    Raises `BadRequest` for a key used with another body and `Conflict` while the first request is at work.
+    """
+    header = request.headers.get("idempotency-key")
+    if header is None:
+        return Response((await create())[1], status_code=status, media_type="application/json")
+    if not 1 <= len(header) <= 200:
+        raise BadRequest("idempotency_key_invalid", "An Idempotency-Key has 1 to 200 characters.")
+    runtime = runtime_of(request)
+    keys, now = runtime.store.idempotency, runtime.clock()
+    key = hashlib.sha256(header.encode()).hexdigest()
+    digest = hashlib.sha256(request.url.path.encode() + b"\n" + await request.body()).hexdigest()
+    before = await keys.claim(caller.id, key, digest, now)
+    if before is not None:
+        made = _made_before(before, digest)
+        return Response(await replay(made), status_code=status, media_type="application/json")
+    try:
+        resource, body = await create()
+    except BaseException:  # whatever happened, the caller may try again under the same key
+        await keys.release(caller.id, key)
+        raise
+    await keys.settle(caller.id, key, resource)
+    return Response(body, status_code=status, media_type="application/json")
+
+
+def _made_before(before: tuple[str, str | None], digest: str) -> str:
+    earlier_digest, resource = before
+    if earlier_digest != digest:
+        raise BadRequest(
+            "idempotency_key_reused", "This Idempotency-Key was used for another request; make a new one."
+        )
+    if resource is None:
+        raise Conflict(
+            "idempotency_in_progress", "The first request with this Idempotency-Key is still at work."
+        )
+    return resource

@@ -1,0 +1,156 @@
+"""`/healthz`, `/readyz`, `/metrics`, `/oauth/token`, and the auditors' first look at the log."""
+
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.errors import CacheUnavailable, OAuthError, StoreUnavailable
+from gateway.http.problems import problem_responses
+from gateway.http.routing import BEARER, Cursor, Limit, caller_of, json_response, page, runtime_of
+from gateway.http.schemas.registry import EntryPage
+from gateway.http.schemas.service import Health, Readiness, TokenBody, TokenProblem
+from gateway.records import CallerRole, Entry
+from gateway.security import TokenService, oauth_answer
+from gateway.telemetry import CONTENT_TYPE
+
+router = APIRouter()
+
+_TOKEN_FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/x-www-form-urlencoded": {
+                "schema": {
+                    "type": "object",
+                    "required": ["grant_type"],
+                    "properties": {
+                        "grant_type": {"type": "string", "enum": ["client_credentials"]},
+                        "client_id": {"type": "string"},
+                        "client_assertion_type": {"type": "string"},
+                        "client_assertion": {"type": "string"},
+                        "scope": {"type": "string"},
+                    },
+                }
+            }
+        },
+    },
+    "security": [{"client_secret_basic": []}, {}],
+}
+
+
+@router.post(
+    "/oauth/token",
+    tags=["callers"],
+    summary="A token of five minutes",
+    responses={
+        200: {"model": TokenBody},
+        400: {"model": TokenProblem},
+        401: {"model": TokenProblem},
+        503: {"model": TokenProblem},
+        **problem_responses(413, 422),
+    },
+    openapi_extra=_TOKEN_FORM,
+)
+async def post_token(request: Request) -> Response:
+    """Client credentials (RFC 6749), by `private_key_jwt` (RFC 7523); by secret in development."""
+    tokens: TokenService = request.app.state.tokens
+    try:
+        answer = await tokens.issue(await _form(request), request.headers.get("authorization"))
+    except (OAuthError, CacheUnavailable, StoreUnavailable) as error:
+        status, body, headers = oauth_answer(error)
+        return Response(orjson.dumps(body), status, headers, media_type="application/json")
+    return json_response(answer.as_dict())
+
+
+async def _form(request: Request) -> dict[str, str]:
+    """The parameters; one sent twice is refused (RFC 6749 section 3.2)."""
+    try:
+        text = (await request.body()).decode("utf-8")
+        pairs = parse_qsl(text, keep_blank_values=True, max_num_fields=20, strict_parsing=bool(text))
+    except ValueError:
+        raise OAuthError(
+            "invalid_request", "The body must be application/x-www-form-urlencoded.", reason="body"
+        ) from None
+    names = [name for name, _ in pairs]
+    if len(set(names)) != len(names):
+        raise OAuthError("invalid_request", "Every parameter may be sent once.", reason="repeated")
+    return dict(pairs)
+
+
+@router.get("/healthz", tags=["service"], responses={200: {"model": Health}})
+async def get_health() -> Response:
+    """Alive: the process answers."""
+    return json_response({"status": "ok"})
+
+
+@router.get("/readyz", tags=["service"], responses={200: {"model": Readiness}, 503: {"model": Readiness}})
+async def get_readiness(request: Request) -> Response:
+    """Ready to resolve, or what is in the way."""
+    runtime = runtime_of(request)
+    problems = []
+    try:
+        await runtime.store.ping()
+    except StoreUnavailable:
+        problems.append("The database cannot be reached.")
+    published = runtime.library.published
+    if not published.registry.version:
+        problems.append("No registry is published; run `oncegate registry import DIR`.")
+    if not published.policy.version:
+        problems.append("No policy is published; every item is refused until one is.")
+    body = {
+        "ready": not problems,
+        "problems": problems,
+        "registry_version": published.registry.version,
+        "policy_version": published.policy.version,
+        "forms": len(published.forms),
+    }
+    return json_response(body, 503 if problems else 200)
+
+
+@router.get(
+    "/metrics",
+    tags=["service"],
+    responses={200: {"content": {"text/plain": {}}}, **problem_responses(401, 403)},
+    openapi_extra={"security": [{"bearer": []}, {}]},
+)
+async def get_metrics(request: Request) -> Response:
+    """Prometheus metrics of this worker; names and counts only."""
+    runtime = runtime_of(request)
+    if runtime.settings.metrics_role_required:
+        caller_of(request, CallerRole.operator)
+    return Response(runtime.telemetry.render(), media_type=CONTENT_TYPE)
+
+
+@router.get(
+    "/v1/audit/entries",
+    tags=["audit"],
+    summary="Entries of the log, oldest first",
+    responses={200: {"model": EntryPage}, **problem_responses(401, 403, 422, 503)},
+    openapi_extra=BEARER,
+)
+async def get_entries(
+    request: Request,
+    limit: Limit = 100,
+    cursor: Cursor = "",
+    about: Annotated[
+        str | None, Query(alias="request", max_length=64, description="A resolution or consent id.")
+    ] = None,
+) -> Response:
+    """For auditors: references, codes and times. The private part of an entry is not shown here."""
+    caller_of(request, CallerRole.auditor)
+    rows = await runtime_of(request).store.entries.find(request=about, after=cursor, limit=limit + 1)
+    shown, following = page(rows, limit, lambda entry: entry.id)
+    return json_response({"entries": [_entry(entry) for entry in shown], "next_cursor": following})
+
+
+def _entry(entry: Entry) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "kind": entry.kind.value,
+        "at": entry.at,
+        "request": entry.request,
+        "caller": entry.caller,
+        "leaf": orjson.loads(entry.leaf),
+    }

@@ -1,0 +1,5 @@
+"""Reports: rates that carry their counts."""
+
+from gateway.reports.rates import DEFINITION, Rate
+
+__all__ = ["DEFINITION", "Rate"]

@@ -1,0 +1,1 @@
+"""Resolving a form: the way of one request, step by step."""

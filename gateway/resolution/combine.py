@@ -1,0 +1,159 @@
+"""Step 8, combine: what the sources said becomes one answer per (role, item), checked before anybody sees it.
+
+In this order: is the answer about the subject that was asked (else `wrong_subject`, and an alarm); is there a value
+(else the source's reason); is it a valid value of the item (else `invalid_value`); which source ranks first (a lower
+tier never replaces a higher one); do registers differ where the item says to compare (else `conflict`).
+Pure, and independent of the order in which the sources answered.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+
+from connectors.protocol import Found, Record, Reply
+from field_registry import Ask, Missing, OutcomeCode, Provenance, Subject, Tier, Value
+from field_registry.dates import normal_date
+from field_registry.errors import NotNormal
+from field_registry.identifiers import same_identifier
+from field_registry.normalise import is_blank
+from gateway.resolution.plan import Key, Plan
+from policies import Decision
+from policies.reasons import outcome_of
+
+_WRONG_SUBJECT = Missing(OutcomeCode.wrong_subject)
+_EMPTY = Missing(OutcomeCode.empty_at_source)
+_INVALID = Missing(OutcomeCode.invalid_value)
+_CONFLICT = Missing(OutcomeCode.conflict)
+_NO_REPLY = Missing(OutcomeCode.source_error, "no_reply")
+_REGISTERS = frozenset({Tier.A, Tier.B})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Combined:
+    """One answer per (role, item) that was wanted.
+
+    `found`: what forms are filled from. `chosen`: which ask each answer comes from; absent when none was possible.
+    `alarms`: sources that answered about somebody else, in order of their ids.
+    """
+
+    found: Mapping[Key, Value | Missing]
+    chosen: Mapping[Key, int]
+    alarms: tuple[str, ...]
+
+
+def combine(
+    plan: Plan, decisions: Sequence[Decision], replies: Mapping[int, Reply], retrieved_at: datetime
+) -> Combined:
+    """One answer per wanted (role, item). `replies`: by the ask's place in the plan; refused asks have none."""
+    reading = _Reading(plan, retrieved_at)
+    found: dict[Key, Value | Missing] = {**plan.unable, **plan.impossible}
+    chosen: dict[Key, int] = {}
+    rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
+    for place, (ask, decision) in enumerate(zip(plan.asks, decisions, strict=True)):
+        key = (ask.role, ask.item.id)
+        if decision.allowed:
+            answer = reading.answer(ask, replies.get(place, _NO_REPLY))
+        else:
+            answer = Missing(outcome_of(decision.reason), decision.reason)
+        if key in chosen:
+            rivals.setdefault(key, [(chosen[key], found[key])]).append((place, answer))
+        else:
+            chosen[key], found[key] = place, answer
+    for key, answers in rivals.items():
+        chosen[key], found[key] = _best(plan, answers)
+    return Combined(found, chosen, tuple(sorted(reading.alarms)))
+
+
+class _Reading:
+    """Reads replies; remembers what is the same for all values of one record."""
+
+    def __init__(self, plan: Plan, retrieved_at: datetime) -> None:
+        self._readers = plan.compiled.readers
+        self._tiers = plan.compiled.tiers
+        self._retrieved_at = retrieved_at
+        self._records: dict[tuple[int, str], Provenance | None] = {}
+        self.alarms: set[str] = set()
+
+    def answer(self, ask: Ask, reply: Reply) -> Value | Missing:
+        if not isinstance(reply, Found):
+            if reply.reason is OutcomeCode.wrong_subject:
+                self.alarms.add(ask.binding.source)
+            return reply
+        provenance = self._provenance(ask, reply.record)
+        if provenance is None:
+            return _WRONG_SUBJECT
+        if is_blank(reply.raw):
+            return _EMPTY
+        try:
+            value = self._readers[ask.item.id, ask.binding.source](reply.raw)
+        except NotNormal:
+            return _INVALID
+        return _EMPTY if value is None else Value(value, provenance)
+
+    def _provenance(self, ask: Ask, record: Record) -> Provenance | None:
+        """Where the record's values come from; None when the record is somebody else's."""
+        source = ask.binding.source
+        key = (id(record), source)
+        if key not in self._records:
+            if not _is_about(ask.subject, record.echo):
+                self.alarms.add(source)
+                self._records[key] = None
+            else:
+                day = _day(record.recorded_at)
+                self._records[key] = Provenance(source, self._tiers[source], day, self._retrieved_at)
+        return self._records[key]
+
+
+def _is_about(subject: Subject, echo: object) -> bool:
+    """Whether a record that repeats this identifier is the subject's; one that is no text is nobody's."""
+    if echo is None:
+        return True
+    return isinstance(echo, str) and same_identifier(subject.id_type, subject.id_no, echo)
+
+
+def _day(recorded_at: object) -> date | None:
+    """The day a register says it recorded something; None when it says none that can be read."""
+    return _day_of_text(recorded_at) if isinstance(recorded_at, str) else _read_day(recorded_at)
+
+
+@lru_cache(maxsize=4096)
+def _day_of_text(recorded_at: str) -> date | None:
+    """The same, remembered: registers repeat the few days on which they changed anything."""
+    return _read_day(recorded_at)
+
+
+def _read_day(recorded_at: object) -> date | None:
+    try:
+        day = None if is_blank(recorded_at) else normal_date(recorded_at)
+    except NotNormal:
+        return None
+    return date.fromisoformat(day) if day else None
+
+
+def _best(plan: Plan, answers: Sequence[tuple[int, Value | Missing]]) -> tuple[int, Value | Missing]:
+    """The answer that counts, with the place of its ask.
+
+    The first value in order of tier and rank; where there is none, the first reason in that order.
+    """
+
+    def trust(candidate: tuple[int, Value | Missing]) -> tuple[bool, Tier, int, int]:
+        place, answer = candidate
+        binding = plan.asks[place].binding
+        return not isinstance(answer, Value), plan.compiled.tiers[binding.source], binding.rank, place
+
+    ordered = sorted(answers, key=trust)
+    place, best = ordered[0]
+    if isinstance(best, Value) and plan.asks[place].item.compare and _differ(ordered):
+        return place, _CONFLICT
+    return place, best
+
+
+def _differ(answers: Sequence[tuple[int, Value | Missing]]) -> bool:
+    """Whether two registers give different values. Rows are compared as they come."""
+    registered = [
+        answer.value
+        for _, answer in answers
+        if isinstance(answer, Value) and answer.provenance.tier in _REGISTERS
+    ]
+    return any(value != registered[0] for value in registered[1:])

@@ -1,0 +1,183 @@
+"""Steps 6 and 10: the two gates.
+
+Before any pull and before any release, the consents are read again in the very transaction that writes the entry;
+what no longer stands is not pulled, or not released.
+
+`intent` entries name what is about to be asked and on which ground; `outcome` entries name what came of every field.
+Both hold references and codes only; who worked, and on which case, is sealed beside them.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from connectors.protocol import Reply
+from field_registry import OutcomeCode
+from field_registry.outcomes import FILLED
+from gateway.audit.entries import make_entry
+from gateway.records import Draft, Entry, EntryKind, GateRequest, GateWrite
+from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.plan import Plan
+from gateway.resolution.settle import Settled, narrow, settle
+from gateway.resolution.shape import shape
+from gateway.runtime import Runtime
+from policies import Decision, Standing
+from policies.rejudge import consents_of, rejudge
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Passage:
+    """One resolution on its way through both gates.
+
+    `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in.
+    """
+
+    id: str
+    now: datetime
+    command: ResolveCommand
+    plan: Plan
+    subject_refs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Released:
+    """What left through the second gate. `body`: the answer, exactly as it was sealed into the draft."""
+
+    id: str
+    settled: Settled
+    body: bytes
+
+
+async def note_intent(
+    passage: Passage, decisions: tuple[Decision, ...], runtime: Runtime
+) -> tuple[Decision, ...]:
+    """The decisions that still hold, once the intent is durable and one use of each consent in play is taken."""
+    entry_id = runtime.new_reference("aud", passage.now)
+
+    def write(standings: Mapping[str, Standing | None]) -> GateWrite[tuple[Decision, ...]]:
+        judged = rejudge(decisions, standings, runtime.clock())
+        entry = make_entry(
+            entry_id,
+            EntryKind.intent,
+            passage.now,
+            caller=passage.command.caller.id,
+            request=passage.id,
+            facts={**_who_and_why(passage), "asks": _asks(passage.plan, judged)},
+            private=_private(passage),
+            sealer=runtime.sealer,
+        )
+        return GateWrite(entry, judged, use=tuple(sorted(consents_of(judged))))
+
+    return await runtime.ledger.pass_gate(GateRequest(tuple(sorted(consents_of(decisions))), write))
+
+
+async def note_release(
+    passage: Passage, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], runtime: Runtime
+) -> Released:
+    """The answer, once its outcome entry and draft are durable. Settled before the gate; again only if it narrows."""
+    settled = settle(passage.plan, decisions, replies, passage.now)
+    ids = {
+        "resolution": passage.id,
+        "receipt": runtime.new_reference("rcp", passage.now),
+        # Made now, not when the request came in: entries are read in order of id, and this one comes after the intent.
+        "entry": runtime.new_reference("aud", runtime.clock()),
+    }
+    body = _body(settled, passage, ids, runtime)
+
+    def write(standings: Mapping[str, Standing | None]) -> GateWrite[Released]:
+        judged = rejudge(decisions, standings, runtime.clock(), count_uses=False)
+        released = Released(passage.id, settled, body)
+        lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
+        if lost:
+            narrowed = narrow(settled, judged, replies, passage.now)
+            released = Released(passage.id, narrowed, _body(narrowed, passage, ids, runtime))
+        return GateWrite(
+            _outcome_entry(passage, released.settled, ids, runtime, discarded=lost),
+            released,
+            draft=_draft(passage, released, tuple(sorted(consents_of(judged))), runtime),
+        )
+
+    return await runtime.ledger.pass_gate(GateRequest(tuple(sorted(consents_of(decisions))), write))
+
+
+def _body(settled: Settled, passage: Passage, ids: Mapping[str, str], runtime: Runtime) -> bytes:
+    valid_until = passage.now + runtime.settings.resolution_valid_for
+    return orjson.dumps(shape(settled, passage.command, ids=ids, valid_until=valid_until))
+
+
+def _who_and_why(passage: Passage) -> dict[str, Any]:
+    compiled, command = passage.plan.compiled, passage.command
+    return {
+        "form": [compiled.form.id, compiled.form.version],
+        "matter": compiled.form.matter,
+        "purpose": compiled.form.purpose,
+        "registry": compiled.registry.version,
+        "policy": compiled.policy_version,
+        "department": command.caller.department,
+        "actor": command.actor.kind,
+        "subjects": dict(passage.subject_refs),
+    }
+
+
+def _private(passage: Passage) -> dict[str, Any]:
+    return {"actor": passage.command.actor.id, "case": passage.command.case}
+
+
+def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
+    """Per ask: role, item, source, allowed, rule, and the ground or the reason."""
+    return [
+        [ask.role, ask.item.id, ask.binding.source, decision.allowed, decision.rule, _footing(decision)]
+        for ask, decision in zip(plan.asks, decisions, strict=True)
+    ]
+
+
+def _footing(decision: Decision) -> str:
+    if decision.ground is None:
+        return str(decision.reason)
+    return f"{decision.ground.kind}:{decision.ground.id}"
+
+
+def _outcome_entry(
+    passage: Passage, settled: Settled, ids: Mapping[str, str], runtime: Runtime, *, discarded: int
+) -> Entry:
+    """What came of every field. `discarded`: how many asks lost their ground between the gates."""
+    fields: dict[OutcomeCode, list[str]] = defaultdict(list)
+    for outcome in settled.filled.outcomes:
+        fields[outcome.outcome].append(outcome.path)
+    return make_entry(
+        ids["entry"],
+        EntryKind.outcome,
+        runtime.clock(),
+        caller=passage.command.caller.id,
+        request=passage.id,
+        facts={
+            **_who_and_why(passage),
+            "receipt": ids["receipt"],
+            "delivery": passage.command.delivery.value,
+            "result": "released" if not FILLED.isdisjoint(fields) else "nothing_released",
+            "fields": {code.value: paths for code, paths in fields.items()},
+            "refusals": sorted({each.reason.value for each in settled.decisions if not each.allowed}),
+            "discarded": discarded,
+            "alarms": list(settled.combined.alarms),
+        },
+        private=_private(passage),
+        sealer=runtime.sealer,
+    )
+
+
+def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runtime: Runtime) -> Draft:
+    compiled = passage.plan.compiled
+    return Draft(
+        id=passage.id,
+        caller=passage.command.caller.id,
+        form=compiled.form.id,
+        form_version=compiled.form.version,
+        created_at=passage.now,
+        valid_until=passage.now + runtime.settings.resolution_valid_for,
+        consents=consents,
+        sealed=runtime.sealer.seal(released.body, table="resolution", column="sealed", row=passage.id),
+    )

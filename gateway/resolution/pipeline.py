@@ -1,0 +1,64 @@
+"""The way of one request: the story of the product, from a form and its subjects to an answer with provenance.
+
+This module alone may import `policies.decide` and `connectors.gather`: there is one door out, and both gates stand
+in it. Nothing is pulled before its intent is durable; nothing leaves before its outcome is.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from datetime import datetime
+
+from connectors.gather import Gatherer
+from connectors.protocol import Reply
+from field_registry import Subject
+from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.compiled import compile_form
+from gateway.resolution.gates import Released, note_intent, note_release
+from gateway.resolution.identify import identify
+from gateway.resolution.measure import measure
+from gateway.resolution.plan import Plan, make_plan
+from gateway.runtime import Runtime
+from policies import Decision
+from policies.decide import decide
+
+SourcePool = Gatherer
+"""What `pull` asks; the composition root opens one per registry version, without importing `gather` itself."""
+
+
+async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
+    """The form, filled as far as grounds and sources allow, with one outcome for every field.
+
+    Raises `NotFound` for an unknown form or version and `StoreUnavailable` when an entry cannot be made durable;
+    then nothing was released. Whatever a source does stays with its own fields.
+    """
+    begun, now = time.perf_counter(), runtime.clock()
+    deadline = asyncio.get_running_loop().time() + command.patience_seconds
+
+    form = await runtime.library.form(command.form_id, command.version)
+    compiled = runtime.library.compiled(form, compile_form)
+    plan = make_plan(compiled, command)
+    who = await identify(plan, command, now, runtime)
+    wished = decide(plan.asks, who.consents, who.request, compiled.rules, compiled.tiers)
+    decisions = await note_intent(who.passage, wished, runtime)
+    replies = await pull(plan, decisions, deadline, now, runtime)
+    released = await note_release(who.passage, decisions, replies, runtime)
+
+    measure(released.settled, time.perf_counter() - begun, runtime.telemetry)
+    return released
+
+
+async def pull(
+    plan: Plan, decisions: tuple[Decision, ...], deadline: float, now: datetime, runtime: Runtime
+) -> dict[int, Reply]:
+    """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
+    places: dict[tuple[str, Subject], list[int]] = defaultdict(list)
+    for place, decision in enumerate(decisions):
+        if decision.allowed:
+            ask = plan.asks[place]
+            places[ask.binding.source, ask.subject].append(place)
+    if not places:
+        return {}
+    asks = {key: [plan.asks[place] for place in of] for key, of in places.items()}
+    replies = await runtime.sources.gather(asks, deadline, now)
+    return {place: reply for key, of in places.items() for place, reply in zip(of, replies[key], strict=True)}

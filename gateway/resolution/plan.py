@@ -1,0 +1,147 @@
+"""Step 4, map: a form, its subjects and the answers so far become a plan: which asks, and why the rest is not asked.
+
+Pure. Nothing is asked for a field that is hidden, whose visibility hangs on an unanswered question, or that the person
+has filled in already (国务院令第716号 art. 7; PIPL art. 6: no more than is needed).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
+from field_registry.errors import BadIdentifier
+from field_registry.identifiers import subject_from
+from forms.answers import Answers, flatten, nest
+from forms.definition import Role
+from forms.findings import Finding
+from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.compiled import CompiledForm, Wanted
+
+Key = tuple[str, str]
+"""Role and item id: what an answer is known by."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """What is to be asked, of whom, and what is known already without asking.
+
+    `asks`: at most one per (role, item, source). `impossible`: (role, item) → why no source can be asked for it.
+    `unable`: the same for single sources of items that have others. `findings`: what is wrong with the request.
+    """
+
+    compiled: CompiledForm
+    subjects: Mapping[str, Subject]
+    answers: Mapping[str, object]
+    visible: Mapping[str, bool | None]
+    asks: tuple[Ask, ...]
+    impossible: Mapping[Key, Missing]
+    unable: Mapping[Key, Missing]
+    findings: tuple[Finding, ...]
+
+
+def make_plan(compiled: CompiledForm, command: ResolveCommand) -> Plan:
+    """The plan for this request. Total: a bad subject or answer becomes a finding, never an error."""
+    answers = flatten(compiled.form, command.answers)
+    visible = compiled.visibility.of(answers.values)
+    shown = {path: answer for path, answer in answers.values.items() if visible.get(path)}
+    subjects, unbound, findings = _subjects_of(compiled, command, shown)
+    asks: list[Ask] = []
+    impossible: dict[Key, Missing] = {}
+    unable: dict[Key, Missing] = {}
+    for want in compiled.wanted:
+        if not _is_wanted(want, visible, answers.values):
+            continue
+        subject = subjects.get(want.role)
+        if subject is None:
+            impossible[want.role, want.item.id] = unbound.get(want.role, _UNBOUND)
+            continue
+        for binding in want.bindings:
+            if not _can_answer(compiled.source(binding.source), subject):
+                unable[want.role, want.item.id] = _NOT_APPLICABLE
+                continue
+            columns = want.columns(binding.source, visible)
+            if columns or want.rows is None:
+                asks.append(Ask(want.item, binding, subject, want.role, columns))
+    findings.extend(_about(compiled, answers))
+    return Plan(compiled, subjects, answers.values, visible, tuple(asks), impossible, unable, tuple(findings))
+
+
+def _about(compiled: CompiledForm, answers: Answers) -> Iterator[Finding]:
+    """What is to be said about the answers. What is typed wrong is said, and stays as it is typed."""
+    found = answers.findings
+    if answers.values:
+        found += tuple(compiled.validator.errors(nest(compiled.form, answers.values), complete=False))
+    for finding in found:
+        yield replace(finding, pointer=f"/answers{finding.pointer}")
+
+
+_UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
+_NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
+
+
+def _is_wanted(want: Wanted, visible: Mapping[str, bool | None], answers: Mapping[str, object]) -> bool:
+    """Whether some field it would fill is shown and still empty."""
+    return any(visible.get(path) and path not in answers for path in want.paths)
+
+
+def _can_answer(source: Source, subject: Subject) -> bool:
+    return subject.kind in source.kinds and (subject.kind != "person" or subject.id_type in source.id_types)
+
+
+def _subjects_of(
+    compiled: CompiledForm, command: ResolveCommand, answers: Mapping[str, object]
+) -> tuple[dict[str, Subject], dict[str, Missing], list[Finding]]:
+    subjects: dict[str, Subject] = {}
+    unbound: dict[str, Missing] = {}
+    findings = [
+        Finding(_pointer(name), "unknown_role", f"This form has no role {name!r}; the subject was not used.")
+        for name in command.subjects
+        if compiled.form.role(name) is None
+    ]
+    for role in compiled.form.roles:
+        payload = command.subjects.get(role.name) or _named_by_answer(role, answers)
+        if payload is None:
+            continue
+        subject, problem = _subject_of(role, payload)
+        if subject is not None:
+            subjects[role.name] = subject
+        if problem is not None:
+            unbound[role.name] = Missing(OutcomeCode.identity_unbound, problem.code)
+            findings.append(problem)
+    return subjects, unbound, findings
+
+
+def _named_by_answer(role: Role, answers: Mapping[str, object]) -> Mapping[str, object] | None:
+    """The subject that an answer names: choosing the plate brings the vehicle.
+
+    Where the role takes several kinds, the first that the answer is an identifier of.
+    """
+    answer = answers.get(role.identity_field) if role.identity_field else None
+    if answer is None:
+        return None
+    payloads = [{"kind": kind, _IDENTIFIER_OF[kind]: answer} for kind in SubjectKind if kind in role.kinds]
+    fitting = [payload for payload in payloads if _subject_of(role, payload)[0] is not None]
+    return next(iter(fitting or payloads), None)
+
+
+_IDENTIFIER_OF = {
+    "person": "id_no",
+    "organisation": "uscc",
+    "vehicle": "plate_number",
+    "project": "project_code",
+}
+
+
+def _subject_of(role: Role, payload: Mapping[str, object]) -> tuple[Subject | None, Finding | None]:
+    pointer = _pointer(role.name)
+    try:
+        subject = subject_from(payload)
+    except BadIdentifier as error:
+        return None, Finding(pointer, error.code, str(error))
+    if subject.kind not in role.kinds:
+        wanted = ", ".join(sorted(role.kinds))
+        return None, Finding(pointer, "wrong_kind", f"The role {role.name!r} takes: {wanted}.")
+    return subject, None
+
+
+def _pointer(role: str) -> str:
+    return "/subjects/" + role.replace("~", "~0").replace("/", "~1")

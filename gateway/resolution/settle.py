@@ -1,0 +1,66 @@
+"""Steps 8 and 9 in one: from decisions and replies to one outcome per field, as often as decisions change.
+
+The second gate may find a consent withdrawn; then the same replies are settled again under the narrower decisions,
+and what lost its ground falls out everywhere at once.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from connectors.protocol import Reply
+from field_registry import OutcomeCode
+from forms.fill import Filled, fill
+from forms.outcomes import Counts, FieldOutcome, counts
+from gateway.resolution.combine import Combined, combine
+from gateway.resolution.plan import Key, Plan
+from policies import Decision
+
+_UNASKED = frozenset({OutcomeCode.skipped_hidden, OutcomeCode.office_use, OutcomeCode.no_binding})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Settled:
+    """Everything known about a request once its sources have answered."""
+
+    plan: Plan
+    decisions: tuple[Decision, ...]
+    combined: Combined
+    filled: Filled
+    counts: Counts
+
+    def decision_of(self, outcome: FieldOutcome) -> Decision | None:
+        """The decision a field rests on; None when nothing was asked for it."""
+        place = self._place(outcome)
+        return None if place is None else self.decisions[place]
+
+    def source_of(self, outcome: FieldOutcome) -> str | None:
+        """The source whose answer, or silence, the field shows; None when none was asked."""
+        place = self._place(outcome)
+        return None if place is None else self.plan.asks[place].binding.source
+
+    def _place(self, outcome: FieldOutcome) -> int | None:
+        if outcome.answered or outcome.outcome in _UNASKED:
+            return None  # another field of the same item may have been asked for; this one was not
+        field = outcome.field
+        key: Key = (field.role, field.item or "")
+        if field.group is not None:
+            key = self.plan.compiled.rows_of.get(field.group, key)
+        return self.combined.chosen.get(key)
+
+
+def settle(
+    plan: Plan, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], now: datetime
+) -> Settled:
+    """One outcome per field under these decisions. A refused ask gives its reason, whatever its source said."""
+    combined = combine(plan, decisions, replies, now)
+    filled = fill(plan.compiled.lines, combined.found, visible=plan.visible, answers=plan.answers, now=now)
+    return Settled(plan, decisions, combined, filled, counts(filled.outcomes))
+
+
+def narrow(
+    settled: Settled, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], now: datetime
+) -> Settled:
+    """The same replies under fewer decisions. Alarms stay: they tell of the source, and show nothing of the person."""
+    again = settle(settled.plan, decisions, replies, now)
+    return replace(again, combined=replace(again.combined, alarms=settled.combined.alarms))

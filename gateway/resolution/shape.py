@@ -1,0 +1,182 @@
+"""Step 11, shape: outcomes become the answer of contract section 4, as JSON-ready data. Pure.
+
+A field carries either a value with its provenance, ground and rule, or the reason why it must still be asked, with a
+sentence in the caller's language and who can do something about it. Never both, never a value without provenance.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from field_registry import CodeList, Item, OutcomeCode, Provenance, Source
+from field_registry.display import display_of
+from field_registry.items import Datatype
+from field_registry.outcomes import FILLED, OUTCOME_TEXTS, Tier
+from forms.bind import ALREADY_ANSWERED
+from forms.outcomes import Counts, FieldOutcome
+from gateway.resolution.commands import Delivery, ResolveCommand
+from gateway.resolution.compiled import CompiledForm
+from gateway.resolution.settle import Settled
+from policies import Decision, ReasonCode
+from policies.mask import mask
+from policies.minimise import ALREADY_ANSWERED as NOT_ASKED
+from policies.reasons import sentence_of
+
+# Reading `.value` of an enum is a Python call; these are dictionary look-ups.
+_WORDS: dict[str, str] = {word: word.value for word in (*OutcomeCode, *Tier)}
+_LOCKED_TIERS = frozenset({Tier.A, Tier.B})
+
+
+def shape(
+    settled: Settled, command: ResolveCommand, *, ids: Mapping[str, str], valid_until: datetime
+) -> dict[str, Any]:
+    """The answer. `ids`: `resolution`, `receipt` and `entry` references."""
+    compiled = settled.plan.compiled
+    view = _View(settled, command)
+    return {
+        "id": ids["resolution"],
+        "form": {"id": compiled.form.id, "version": compiled.form.version},
+        "registry_version": compiled.registry.version,
+        "valid_until": _instant(valid_until),
+        "fields": {outcome.path: view.field(outcome) for outcome in settled.filled.outcomes},
+        "counts": _counts(settled.counts),
+        "receipt": {"id": ids["receipt"], "entry": ids["entry"]},
+        "findings": [finding.to_document() for finding in (*settled.plan.findings, *settled.filled.findings)],
+    }
+
+
+class _View:
+    """How this caller sees outcomes: language and delivery."""
+
+    def __init__(self, settled: Settled, command: ResolveCommand) -> None:
+        self._settled = settled
+        self._compiled: CompiledForm = settled.plan.compiled
+        self._items = self._compiled.registry.items
+        self._masked = command.delivery is Delivery.masked
+        self._english = command.language == "en"
+        self._sources: dict[str, dict[str, str]] = {}
+        self._origins: dict[int, tuple[dict[str, str], str | None, str]] = {}
+        self._grounds: dict[int, dict[str, Any]] = {}
+
+    def field(self, outcome: FieldOutcome) -> dict[str, Any]:
+        """One field of the answer."""
+        return self._filled(outcome) if outcome.outcome in FILLED else self._missing(outcome)
+
+    def _filled(self, outcome: FieldOutcome) -> dict[str, Any]:
+        provenance = outcome.provenance
+        decision = self._settled.decision_of(outcome)
+        if provenance is None or decision is None or decision.ground is None:
+            raise AssertionError(f"{outcome.path}: a value without provenance or ground")  # a broken promise
+        item = self._items[outcome.field.item or ""]
+        locked = outcome.field.locked
+        display = display_of(item, outcome.value, self._codes(item))
+        source, recorded_at, retrieved_at = self._origin(provenance)
+        return {
+            "outcome": _WORDS[outcome.outcome],
+            "value": None if self._masked else outcome.value,
+            "display": _masked(item, display) if self._masked else display,
+            "tier": _WORDS[provenance.tier],
+            "locked": provenance.tier in _LOCKED_TIERS if locked is None else locked,
+            "item": item.id,
+            "source": source,
+            "recorded_at": recorded_at,
+            "retrieved_at": retrieved_at,
+            "stale": outcome.outcome is OutcomeCode.filled_stale,
+            "ground": self._ground(decision),
+            "rule": decision.rule,
+        }
+
+    def _missing(self, outcome: FieldOutcome) -> dict[str, Any]:
+        text = OUTCOME_TEXTS[outcome.outcome]
+        decision = self._settled.decision_of(outcome)
+        source = self._settled.source_of(outcome)
+        return {
+            "outcome": _WORDS[outcome.outcome],
+            "value": None,
+            "message": self._message(outcome),
+            "reason": outcome.reason or None,
+            "retry": text.retry,
+            "fixed_by": text.fixed_by.value,
+            "answered": outcome.answered,
+            "item": outcome.field.item,
+            "source": self._source(source) if source else None,
+            "rule": self._rule(outcome, decision),
+        }
+
+    @staticmethod
+    def _rule(outcome: FieldOutcome, decision: Decision | None) -> str | None:
+        if outcome.reason == ALREADY_ANSWERED and outcome.outcome is OutcomeCode.no_ground:
+            return NOT_ASKED.rule
+        return decision.rule if decision else None
+
+    def _message(self, outcome: FieldOutcome) -> str:
+        text = OUTCOME_TEXTS[outcome.outcome]
+        zh, en = text.zh, text.en
+        if outcome.reason == ALREADY_ANSWERED:
+            zh, en = sentence_of(ReasonCode.already_answered)
+        elif outcome.outcome in _EXPLAINED and outcome.reason in _REASONS:
+            zh, en = sentence_of(ReasonCode(outcome.reason))
+        return en if self._english else zh
+
+    def _origin(self, provenance: Provenance) -> tuple[dict[str, str], str | None, str]:
+        """Source, `recorded_at` and `retrieved_at`: the same for all values of one record, so made once."""
+        made = self._origins.get(id(provenance))
+        if made is None:
+            recorded_at = provenance.recorded_at.isoformat() if provenance.recorded_at else None
+            made = self._source(provenance.source), recorded_at, _instant(provenance.retrieved_at)
+            self._origins[id(provenance)] = made
+        return made
+
+    def _ground(self, decision: Decision) -> dict[str, Any]:
+        made = self._grounds.get(id(decision))
+        if made is None:
+            made = self._grounds[id(decision)] = _ground(decision)
+        return made
+
+    def _codes(self, item: Item) -> CodeList | None:
+        return self._compiled.code_list_of(item)
+
+    def _source(self, source_id: str) -> dict[str, str]:
+        if source_id not in self._sources:
+            self._sources[source_id] = describe_source(
+                self._compiled.source(source_id), english=self._english
+            )
+        return self._sources[source_id]
+
+
+_EXPLAINED = frozenset({OutcomeCode.no_ground, OutcomeCode.refused_by_person})
+_REASONS = frozenset(reason.value for reason in ReasonCode)
+
+
+def describe_source(source: Source, *, english: bool = False) -> dict[str, str]:
+    """A source as callers see it: id, name, department. Nothing of its configuration."""
+    name, department = source.name, source.department
+    if english:
+        name, department = source.name_en or name, source.department_en or department
+    return {"id": source.id, "name": name, "department": department}
+
+
+def _ground(decision: Decision) -> dict[str, Any]:
+    ground = decision.ground
+    if ground is None:
+        raise AssertionError("an allowed decision without ground")
+    seen = {"kind": ground.kind.value, "id": ground.id}
+    return {**seen, "citation": ground.citation} if ground.citation else seen
+
+
+def _masked(item: Item, display: str) -> str:
+    return mask(item.mask or ("full" if item.datatype is Datatype.rows else ""), display)
+
+
+def _counts(tally: Counts) -> dict[str, Any]:
+    return {
+        "fields": tally.fields,
+        "eligible": tally.eligible,
+        "mapped": tally.mapped,
+        "filled": tally.filled,
+        "by_outcome": {code.value: number for code, number in tally.by_outcome.items()},
+    }
+
+
+def _instant(moment: datetime) -> str:
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"

@@ -1,0 +1,29 @@
+"""Everything a use case needs of the world, handed over as one value. Made by `gateway.app`, the composition root."""
+
+from dataclasses import dataclass
+
+from gateway.library import Library
+from gateway.lookups import ConsentReader, SubjectReferences
+from gateway.ports import Clock, Ledger, NewReference, Sealer, Sources, Store
+from gateway.settings import Settings
+from gateway.telemetry import Telemetry
+
+
+@dataclass(slots=True, eq=False)
+class Runtime:
+    """The collaborators of all use cases.
+
+    `sources`: replaced as a whole when a new registry version changes them; read it once per request.
+    """
+
+    settings: Settings
+    clock: Clock
+    store: Store
+    library: Library
+    ledger: Ledger
+    sealer: Sealer
+    consents: ConsentReader
+    subjects: SubjectReferences
+    telemetry: Telemetry
+    sources: Sources
+    new_reference: NewReference

@@ -1,0 +1,36 @@
+"""The names under which subjects and records are stored: a blind index to find a person by, and random references.
+
+A blind index lets the same subject be found again without its identifier being stored. It is keyed: resident IDs can
+be enumerated, so a plain hash of one is as good as the ID itself. It must not leave the service.
+"""
+
+import base64
+import hmac
+from datetime import datetime
+
+from field_registry import Subject
+from gateway.security.keys import KeyRing
+from gateway.security.randomness import RandomChunks
+
+_SHIFTS = range(125, -1, -5)
+_RANDOM = RandomChunks(10)  # 80 bits
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: no I, L, O, U
+
+
+class Pseudonyms:
+    """Blind indexes under this ring; the same for ever, whatever is rotated."""
+
+    def __init__(self, ring: KeyRing) -> None:
+        self._key = ring.derive_fixed("blind-index")
+
+    def blind_index(self, subject: Subject) -> str:
+        """43 characters (base64url) that are the same for equal subjects and tell nothing without the key."""
+        # The separator can stand in no kind, type or normalised identifier.
+        message = f"{subject.kind}\x1f{subject.id_type}\x1f{subject.id_no}".encode()
+        return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")).rstrip(b"=").decode()
+
+
+def new_reference(prefix: str, now: datetime) -> str:
+    """A new id such as "res_01J…": a ULID, so ids sort by the millisecond they were made in; 80 bits are random."""
+    number = int(now.timestamp() * 1000) << 80 | int.from_bytes(_RANDOM.take(), "big")
+    return f"{prefix}_" + "".join([_ALPHABET[number >> shift & 31] for shift in _SHIFTS])

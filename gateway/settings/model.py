@@ -1,0 +1,211 @@
+"""The settings themselves: each typed, bounded and with its help. Frozen; making one checks shape and reads nothing.
+
+Whether a combination is safe to serve with is another question: `gateway.settings.safety`.
+"""
+
+from datetime import timedelta
+from enum import StrEnum
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+PREFIX = "ONCEGATE_"
+"""Every environment variable of the service begins with it."""
+
+DEVELOPMENT_ISSUER = "urn:oncegate:development"
+
+
+class Environment(StrEnum):
+    """Where the service runs; only `development` tolerates unsafe settings."""
+
+    development = "development"
+    production = "production"
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        raise ValueError("every entry must be a CIDR block such as 10.20.0.0/16") from None
+
+
+def _no_slash(url: str) -> str:
+    return url.rstrip("/")
+
+
+def _in_state(name: str) -> Any:
+    return lambda data: Path(data.get("state_dir", "state")) / name
+
+
+def _default_database(data: dict[str, Any]) -> str:
+    return f"sqlite:///{_in_state('oncegate.db')(data)}"
+
+
+def _is_development(data: dict[str, Any]) -> bool:
+    return data.get("environment") == Environment.development
+
+
+def _is_production(data: dict[str, Any]) -> bool:
+    return not _is_development(data)
+
+
+Network = Annotated[str, AfterValidator(_network)]
+Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+"), AfterValidator(_no_slash)]
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. `Settings(...)` takes only what it is given; see `load_settings`."""
+
+    # str fields are never stripped or coerced: "8000 " for a port is an error worth seeing.
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="forbid", frozen=True, env_ignore_empty=True)
+
+    # Order matters below: a default that depends on another field comes after it.
+    environment: Environment = Field(
+        Environment.development,
+        description="development tolerates unsafe settings; production refuses to start on one.",
+    )
+    state_dir: Path = Field(
+        Path("state"), description="Directory of the embedded database and keys; other paths default to it."
+    )
+
+    # --- storage
+    database_url: str = Field(
+        default_factory=_default_database,
+        repr=False,  # may hold a password
+        description="SQLAlchemy URL: sqlite:///… or postgresql+psycopg://….",
+        json_schema_extra={"shown": "SQLite, oncegate.db in state_dir"},
+    )
+    database_pool_size: int = Field(
+        10, ge=1, le=200, description="Connections kept per process (PostgreSQL)."
+    )
+    cache_url: str | None = Field(
+        None,
+        repr=False,
+        pattern=r"^(rediss?|unix)://",
+        description="Redis or Valkey shared by all workers; empty keeps the cache in the process.",
+    )
+
+    # --- serving
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8000, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    workers: int = Field(1, ge=1, le=64, description="Worker processes.")
+    behind_tls_proxy: bool = Field(
+        False,
+        description="Acknowledges that a proxy in front ends TLS, so that listening wider than loopback is safe.",
+    )
+    public_url: Url = Field(
+        "http://127.0.0.1:8000", description="Address under which callers and persons reach the service."
+    )
+    max_body_bytes: int = Field(
+        1_000_000, ge=1_000, le=100_000_000, description="Largest request body, in bytes."
+    )
+    max_json_depth: int = Field(32, ge=4, le=200, description="Deepest nesting of a JSON request body.")
+    metrics_role_required: bool = Field(
+        default_factory=_is_production,
+        description="Whether /metrics needs a token with the role operator.",
+        json_schema_extra={"shown": "true outside development"},
+    )
+
+    # --- callers
+    issuer: str = Field(DEVELOPMENT_ISSUER, min_length=1, description="`iss` of the tokens issued here.")
+    audience: str = Field("oncegate", min_length=1, description="`aud` of the tokens issued here.")
+    token_seconds: int = Field(300, ge=30, le=300, description="Life of an access token, in seconds.")
+    client_secret_basic: bool = Field(
+        default_factory=_is_development,
+        description="Whether clients may use a secret instead of private_key_jwt. Development only.",
+        json_schema_extra={"shown": "true in development"},
+    )
+
+    # --- resolving
+    patience_default_ms: int = Field(
+        3_000,
+        ge=1,
+        le=30_000,
+        description="How long a resolution waits for sources unless the request says, in ms.",
+    )
+    patience_max_ms: int = Field(
+        30_000, ge=1, le=120_000, description="Longest patience a request may ask for, in ms."
+    )
+    consent_longest: timedelta = Field(
+        timedelta(days=180), gt=timedelta(0), description="Longest period a consent may run."
+    )
+    resolution_valid_for: timedelta = Field(
+        timedelta(hours=24),
+        gt=timedelta(0),
+        description="How long an answer can be read again and submitted.",
+    )
+    idempotency_valid_for: timedelta = Field(
+        timedelta(hours=24), gt=timedelta(0), description="How long an Idempotency-Key is remembered."
+    )
+    registry_refresh_seconds: float = Field(
+        2.0,
+        gt=0,
+        le=3600,
+        description="How often a process looks for a newly published registry, in seconds.",
+    )
+
+    # --- sources
+    allow_private_addresses: bool = Field(
+        False, description="Whether sources may live on any private or loopback address. Development only."
+    )
+    allowed_networks: tuple[Network, ...] = Field(
+        (), description='Private networks that sources may live on, as CIDR blocks: ["10.20.0.0/16"].'
+    )
+    places: dict[str, str] = Field(
+        default_factory=dict,
+        repr=False,  # a database place holds a password
+        description='Addresses that source configurations name as ${name}: {"civil_url": "https://…"}.',
+        json_schema_extra={"shown": "none"},
+    )
+    places_file: Path | None = Field(None, description="JSON file of further places; `places` wins.")
+    secrets_file: Path | None = Field(
+        None,
+        description="JSON file, secret name → secret, for source configurations; readable by the owner only.",
+    )
+
+    # --- keys
+    root_key_file: Path = Field(
+        default_factory=_in_state("root.key"),
+        description="File of root keys, newest first; readable by the owner only. Created in development.",
+        json_schema_extra={"shown": "root.key in state_dir"},
+    )
+
+    # --- logs
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least level that is logged."
+    )
+    log_json: bool = Field(
+        default_factory=_is_production,
+        description="Log lines as JSON instead of for a terminal.",
+        json_schema_extra={"shown": "true outside development"},
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what is passed in: a constructor that reads the environment makes every test depend on the machine."""
+        return (init_settings,)
+
+    @property
+    def is_development(self) -> bool:
+        """Whether unsafe settings are tolerated."""
+        return self.environment is Environment.development
+
+    @property
+    def token_endpoint(self) -> str:
+        """The full address of `POST /oauth/token`; an accepted audience of client assertions."""
+        return f"{self.public_url}/oauth/token"
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a file of one process."""
+        return self.database_url.startswith("sqlite")

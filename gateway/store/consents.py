@@ -1,0 +1,189 @@
+"""Consents and subjects in SQL."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.records import ConsentEvent, Entry, StoredConsent
+from gateway.store.database import Database
+from gateway.store.gates import entry_row
+from gateway.store.refusals import is_id
+from gateway.store.tables import audit_entry, consent, consent_event, resolution, resolution_consent, subject
+from policies.consent import Consent, ConsentState, Standing
+
+_JOINED: Select[Any] = (
+    select(consent, subject.c.key.label("subject_key"), subject.c.kind.label("subject_kind"))
+    .join(subject, subject.c.ref == consent.c.subject_ref)
+    .order_by(consent.c.id)
+)
+_BY_IDS = _JOINED.where(consent.c.id.in_(bindparam("ids", expanding=True)))
+_REFS = select(subject.c.key, subject.c.ref).where(subject.c.key.in_(bindparam("keys", expanding=True)))
+
+
+class SqlConsents:
+    """`gateway.ports.Consents` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, consent_ids: Sequence[str]) -> Mapping[str, StoredConsent]:
+        """See `gateway.ports.Consents.read`."""
+        ids = [consent_id for consent_id in consent_ids if is_id(consent_id)]
+
+        def work(connection: Connection) -> Sequence[Row[Any]]:
+            return connection.execute(_BY_IDS, {"ids": ids}).all()
+
+        return {row.id: _stored(row) for row in await self._database.read(work)} if ids else {}
+
+    async def add(self, stored: StoredConsent, event: ConsentEvent, entry: Entry) -> None:
+        """See `gateway.ports.Consents.add`."""
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(consent), _consent_row(stored))
+            connection.execute(insert(audit_entry), entry_row(entry))
+            connection.execute(insert(consent_event), _event_row(event))
+
+        await self._database.write(work)
+
+    async def move(
+        self, event: ConsentEvent, entry: Entry, *, allowed_from: frozenset[ConsentState], purge_drafts: bool
+    ) -> bool:
+        """See `gateway.ports.Consents.move`."""
+        moved = (
+            update(consent)
+            .where(consent.c.id == event.consent_id)
+            .where(consent.c.state.in_([state.value for state in allowed_from]))
+            .values(state=event.state.value)
+        )
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(moved).rowcount == 0:
+                return False
+            connection.execute(insert(audit_entry), entry_row(entry))
+            connection.execute(insert(consent_event), _event_row(event))
+            if purge_drafts:
+                connection.execute(_purge_drafts_of(event.consent_id))
+            return True
+
+        return await self._database.write(work)
+
+    async def of_subject(self, subject_ref: str, *, after: str, limit: int) -> Sequence[StoredConsent]:
+        """See `gateway.ports.Consents.of_subject`."""
+        if not is_id(subject_ref):
+            return []
+        return await self._page(_JOINED.where(consent.c.subject_ref == subject_ref), after, limit)
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[StoredConsent]:
+        """See `gateway.ports.Consents.listing`."""
+        return await self._page(_JOINED, after, limit)
+
+    async def _page(self, query: Select[Any], after: str, limit: int) -> Sequence[StoredConsent]:
+        if not is_id(after):
+            return []
+        page = query.where(consent.c.id > after).limit(limit)
+        rows = await self._database.read(lambda connection: connection.execute(page).all())
+        return [_stored(row) for row in rows]
+
+
+class SqlSubjects:
+    """`gateway.ports.Subjects` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        insert_subject = (sqlite if database.is_sqlite else postgresql).insert(subject)
+        self._insert = insert_subject.on_conflict_do_nothing(index_elements=["key"])
+
+    async def refs(self, subjects: Mapping[str, tuple[str, str]], at: datetime) -> Mapping[str, str]:
+        """See `gateway.ports.Subjects.refs`."""
+        keys = list(subjects)
+
+        def known(connection: Connection) -> dict[str, str]:
+            return {row.key: row.ref for row in connection.execute(_REFS, {"keys": keys})}
+
+        found = await self._database.read(known)
+        new = [
+            {"ref": ref, "key": key, "kind": kind, "created_at": at}
+            for key, (kind, ref) in sorted(
+                subjects.items()
+            )  # in one order everywhere: no two wait in a circle
+            if key not in found
+        ]
+
+        def add(connection: Connection) -> dict[str, str]:
+            connection.execute(self._insert, new)
+            return known(connection)
+
+        return await self._database.write(add) if new else found
+
+
+def _purge_drafts_of(consent_id: str) -> Any:
+    of_consent = select(resolution_consent.c.resolution_id).where(
+        resolution_consent.c.consent_id == consent_id
+    )
+    return (
+        update(resolution)
+        .where(resolution.c.id.in_(of_consent), resolution.c.sealed.is_not(None))
+        .values(sealed=None)
+    )
+
+
+def _stored(row: Row[Any]) -> StoredConsent:
+    terms = orjson.loads(row.terms)
+    return StoredConsent(
+        consent=Consent(
+            id=row.id,
+            subject_key=row.subject_key,
+            purpose=row.purpose,
+            form=row.form,
+            recipients=frozenset(terms["recipients"]),
+            permitted=frozenset(terms["permitted"]),
+            denied=frozenset(terms["denied"]),
+            standing=Standing(ConsentState(row.state), row.not_before, row.expires_at, row.uses_left),
+        ),
+        subject_ref=row.subject_ref,
+        subject_kind=row.subject_kind,
+        recorded_by=row.recorded_by,
+        department=row.department,
+        recorded_at=row.recorded_at,
+        sealed=row.sealed,
+    )
+
+
+def _consent_row(stored: StoredConsent) -> dict[str, Any]:
+    agreed, standing = stored.consent, stored.consent.standing
+    terms = {
+        "recipients": sorted(agreed.recipients),
+        "permitted": sorted(agreed.permitted),
+        "denied": sorted(agreed.denied),
+    }
+    return {
+        "id": agreed.id,
+        "subject_ref": stored.subject_ref,
+        "purpose": agreed.purpose,
+        "form": agreed.form,
+        "state": standing.state.value,
+        "not_before": standing.not_before,
+        "expires_at": standing.expires_at,
+        "uses_left": standing.uses_left,
+        "recorded_by": stored.recorded_by,
+        "department": stored.department,
+        "recorded_at": stored.recorded_at,
+        "terms": orjson.dumps(terms).decode(),
+        "sealed": stored.sealed,
+    }
+
+
+def _event_row(event: ConsentEvent) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "consent_id": event.consent_id,
+        "at": event.at,
+        "state": event.state.value,
+        "actor_kind": event.actor_kind,
+        "reason": event.reason,
+        "entry_id": event.entry_id,
+    }

@@ -1,0 +1,65 @@
+"""What the memory store keeps: dictionaries by primary key, and the checks a database would make."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any
+
+from gateway.records import Client, ConsentEvent, Draft, Entry, FormPublication, Publication, StoredConsent
+from gateway.store.refusals import already_recorded, is_id, not_storable
+from policies.consent import Standing
+
+
+@dataclass(slots=True, eq=False)
+class MemoryTables:
+    """Every table. `keys`: (caller, key) → (digest, resource, claimed at). `subjects`: key → reference."""
+
+    publications: dict[tuple[str, int], Publication] = field(default_factory=dict)
+    forms: dict[tuple[str, int], FormPublication] = field(default_factory=dict)
+    clients: dict[str, Client] = field(default_factory=dict)
+    subjects: dict[str, str] = field(default_factory=dict)
+    consents: dict[str, StoredConsent] = field(default_factory=dict)
+    events: dict[str, ConsentEvent] = field(default_factory=dict)
+    drafts: dict[str, Draft] = field(default_factory=dict)
+    entries: dict[str, Entry] = field(default_factory=dict)
+    keys: dict[tuple[str, str], tuple[str, str | None, datetime]] = field(default_factory=dict)
+
+    def admit(self, table: Mapping[Any, Any], key: object, *records: Any) -> None:
+        """Nothing, or why these records cannot be written; `key` is that of the first, in `table`."""
+        require_zones(*records)
+        if key in table or any(isinstance(each, Entry) and each.id in self.entries for each in records):
+            raise already_recorded()
+
+    def log(self, entry: Entry) -> None:
+        """Append an entry."""
+        self.entries[entry.id] = entry
+
+
+def page(ids: Iterable[str], after: str, limit: int) -> list[str]:
+    """The next ids in order; none after what is no cursor."""
+    return sorted(each for each in ids if each > after)[:limit] if is_id(after) else []
+
+
+def empty(drafts: dict[str, Draft], over: Callable[[Draft], bool]) -> int:
+    """Empty the drafts that are over; how many still held an answer."""
+    emptied = [draft for draft in drafts.values() if draft.sealed is not None and over(draft)]
+    drafts.update({draft.id: replace(draft, sealed=None) for draft in emptied})
+    return len(emptied)
+
+
+def with_standing(stored: StoredConsent, standing: Standing | None) -> StoredConsent:
+    """The consent, standing so."""
+    assert standing is not None
+    return replace(stored, consent=replace(stored.consent, standing=standing))
+
+
+def require_zones(*records: Any) -> None:
+    """Nothing, or a refusal: one of the records holds a time without zone."""
+    for record in records:
+        times = (
+            [record]
+            if isinstance(record, datetime)
+            else [getattr(record, each.name) for each in fields(record)]
+        )
+        if any(isinstance(time, datetime) and time.tzinfo is None for time in times):
+            raise not_storable()

@@ -1,0 +1,72 @@
+"""What every store says when it will not: the same words over SQL and in memory.
+
+A refusal names the kind of trouble, never what was to be stored; the driver's own sentence would hold it.
+"""
+
+from datetime import timedelta
+
+from gateway.errors import BadRequest, Conflict, NotFound, StoreUnavailable
+
+LEFT_BEHIND = timedelta(seconds=60)
+"""An idempotency key still without its resource after so long belongs to a process that is gone; twice the patience."""
+
+_HIGHEST_VERSION = 2**31 - 1
+
+
+def is_id(text: str) -> bool:
+    """Whether text can be an id or cursor of ours at all.
+
+    What is not printable was never given out. Asking a database for it (NUL, half a surrogate pair) breaks the
+    statement, and with it the look-ups of everybody who shares it.
+    """
+    return text.isprintable()
+
+
+def is_version(number: int) -> bool:
+    """Whether a number can be a version; beyond that drivers overflow."""
+    return 0 < number <= _HIGHEST_VERSION
+
+
+def unavailable() -> StoreUnavailable:
+    """The database cannot be reached, is too late, or cannot write."""
+    return StoreUnavailable(
+        "store_unavailable", "The gateway cannot reach its database; nothing was released. Try again shortly."
+    )
+
+
+def already_recorded() -> Conflict:
+    """A key is taken, or what a row refers to is not there."""
+    return Conflict(
+        "already_recorded",
+        "A record of that id exists, or one it refers to does not. Read again, then decide.",
+    )
+
+
+def not_storable() -> BadRequest:
+    """A text too long or with characters no database keeps, a number too large, a time without zone."""
+    return BadRequest(
+        "not_storable",
+        "A text is too long or holds control characters, or a time has no zone. Nothing was written.",
+    )
+
+
+def used_up() -> Conflict:
+    """A gate was to take a use that is not left, or of a consent it did not name."""
+    return Conflict(
+        "consent_used_up", "The consent has no use left. Nothing was released; ask for a new consent."
+    )
+
+
+def version_exists(version: int) -> Conflict:
+    """Somebody published that version first."""
+    return Conflict("version_exists", f"Version {version} is published already; publish under a new number.")
+
+
+def no_such_version(kind: str, version: int) -> NotFound:
+    """Nothing of that kind was published under that number."""
+    return NotFound(f"unknown_{kind}_version", f"There is no published version {version} of the {kind}.")
+
+
+def no_such_form_version(form_id: str, version: int) -> NotFound:
+    """The form was not published under that number."""
+    return NotFound("unknown_form_version", f"Form {form_id!r} has no published version {version}.")

@@ -1,0 +1,220 @@
+"""The store over SQL, and its smaller parts: clients, drafts, reading the log, idempotency keys."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import orjson
+from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from gateway.ports import (
+    Clients,
+    Consents,
+    Drafts,
+    Entries,
+    FormVersions,
+    Gates,
+    IdempotencyKeys,
+    Publications,
+    Subjects,
+)
+from gateway.records import Client, Draft, Entry, EntryKind
+from gateway.store.consents import SqlConsents, SqlSubjects
+from gateway.store.database import Database
+from gateway.store.gates import SqlGates, entry_row
+from gateway.store.publications import SqlFormVersions, SqlPublications
+from gateway.store.refusals import LEFT_BEHIND, is_id
+from gateway.store.tables import audit_entry, client, idempotency, resolution, resolution_consent
+
+# A statement may take 3 seconds; emptying 5,000 answers takes a tenth of one.
+_PORTION = 5_000
+
+
+class SqlStore:
+    """`gateway.ports.Store` over SQLite or PostgreSQL. Building one opens nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.gates: Gates = SqlGates(database)
+        self.publications: Publications = SqlPublications(database)
+        self.forms: FormVersions = SqlFormVersions(database)
+        self.clients: Clients = SqlClients(database)
+        self.consents: Consents = SqlConsents(database)
+        self.subjects: Subjects = SqlSubjects(database)
+        self.drafts: Drafts = SqlDrafts(database)
+        self.entries: Entries = SqlEntries(database)
+        self.idempotency: IdempotencyKeys = SqlIdempotencyKeys(database)
+
+    async def ping(self) -> None:
+        """Nothing, or `StoreUnavailable`."""
+        await self._database.ping()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._database.close()
+
+
+class SqlClients:
+    """`gateway.ports.Clients` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert(client)
+
+    async def client(self, client_id: str) -> Client | None:
+        """See `gateway.ports.Clients.client`."""
+        if not is_id(client_id):
+            return None
+        query = select(client).where(client.c.id == client_id, client.c.disabled_at.is_(None))
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        if row is None:
+            return None
+        return Client(
+            id=row.id,
+            name=row.name,
+            department=row.department,
+            roles=frozenset(orjson.loads(row.roles)),
+            secret_hash=row.secret_hash,
+            jwks=None if row.jwks is None else orjson.loads(row.jwks),
+        )
+
+    async def put(self, registered: Client, at: datetime) -> None:
+        """See `gateway.ports.Clients.put`."""
+        row = {
+            "id": registered.id,
+            "name": registered.name,
+            "department": registered.department,
+            "roles": orjson.dumps(sorted(registered.roles)).decode(),
+            "secret_hash": registered.secret_hash,
+            "jwks": None if registered.jwks is None else orjson.dumps(dict(registered.jwks)).decode(),
+            "disabled_at": registered.disabled_at,
+        }
+        put = self._insert.values({**row, "created_at": at}).on_conflict_do_update(
+            index_elements=["id"], set_=row
+        )
+        await self._database.write(lambda connection: connection.execute(put).close())
+
+
+class SqlDrafts:
+    """`gateway.ports.Drafts` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def read(self, resolution_id: str) -> Draft | None:
+        """See `gateway.ports.Drafts.read`."""
+        if not is_id(resolution_id):
+            return None
+        query = select(resolution).where(resolution.c.id == resolution_id)
+        of_draft = resolution_consent.c.resolution_id == resolution_id
+        links = (
+            select(resolution_consent.c.consent_id).where(of_draft).order_by(resolution_consent.c.consent_id)
+        )
+
+        def work(connection: Connection) -> Draft | None:
+            row = connection.execute(query).one_or_none()
+            if row is None:
+                return None
+            return Draft(**row._asdict(), consents=tuple(connection.scalars(links).all()))
+
+        return await self._database.read(work)
+
+    async def purge_expired(self, now: datetime, entry: Callable[[int], Entry]) -> int:
+        """See `gateway.ports.Drafts.purge_expired`. Over `_PORTION` drafts it takes several transactions."""
+        # What a withdrawal holds at this moment it purges itself; to wait for it could be to wait in a circle.
+        over = (
+            select(resolution.c.id)
+            .where(resolution.c.valid_until <= now, resolution.c.sealed.is_not(None))
+            .limit(_PORTION)
+            .with_for_update(skip_locked=True)
+        )
+        empty = update(resolution).where(resolution.c.id.in_(over)).values(sealed=None)
+
+        def work(connection: Connection) -> int:
+            purged = connection.execute(empty).rowcount
+            if purged:
+                connection.execute(insert(audit_entry), entry_row(entry(purged)))
+            return purged
+
+        return await _in_portions(self._database, work)
+
+
+class SqlEntries:
+    """`gateway.ports.Entries` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, *, request: str | None, after: str, limit: int) -> Sequence[Entry]:
+        """See `gateway.ports.Entries.find`."""
+        if not is_id(after) or not is_id(request or ""):
+            return []
+        query = select(audit_entry).where(audit_entry.c.id > after)
+        if request is not None:
+            query = query.where(audit_entry.c.request == request)
+        page = query.order_by(audit_entry.c.id).limit(limit)
+        rows = await self._database.read(lambda connection: connection.execute(page).all())
+        return [Entry(**{**row._asdict(), "kind": EntryKind(row.kind)}) for row in rows]
+
+
+class SqlIdempotencyKeys:
+    """`gateway.ports.IdempotencyKeys` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._insert = (sqlite if database.is_sqlite else postgresql).insert(idempotency)
+
+    async def claim(self, caller: str, key: str, digest: str, now: datetime) -> tuple[str, str | None] | None:
+        """See `gateway.ports.IdempotencyKeys.claim`."""
+        row = {"caller": caller, "key": key, "request_digest": digest, "resource": None, "created_at": now}
+        left_behind = idempotency.c.resource.is_(None) & (idempotency.c.created_at <= now - LEFT_BEHIND)
+        claim = self._insert.values(row).on_conflict_do_update(
+            index_elements=["caller", "key"],
+            set_={"request_digest": digest, "created_at": now},
+            where=left_behind,
+        )
+        found = select(idempotency.c.request_digest, idempotency.c.resource).where(*_of(caller, key))
+
+        def work(connection: Connection) -> tuple[str, str | None] | None:
+            if connection.execute(claim, execution_options={"preserve_rowcount": True}).rowcount == 1:
+                return None
+            # The conflict has locked the row, so it is still there.
+            digest_before, resource = connection.execute(found).one()
+            return digest_before, resource
+
+        return await self._database.write(work)
+
+    async def settle(self, caller: str, key: str, resource: str) -> None:
+        """See `gateway.ports.IdempotencyKeys.settle`."""
+        settled = update(idempotency).where(*_of(caller, key), idempotency.c.resource.is_(None))
+        statement = settled.values(resource=resource)
+        await self._database.write(lambda connection: connection.execute(statement).close())
+
+    async def release(self, caller: str, key: str) -> None:
+        """See `gateway.ports.IdempotencyKeys.release`."""
+        statement = delete(idempotency).where(*_of(caller, key), idempotency.c.resource.is_(None))
+        await self._database.write(lambda connection: connection.execute(statement).close())
+
+    async def purge(self, before: datetime) -> int:
+        """See `gateway.ports.IdempotencyKeys.purge`."""
+        whose = tuple_(idempotency.c.caller, idempotency.c.key)
+        old = (
+            select(idempotency.c.caller, idempotency.c.key)
+            .where(idempotency.c.created_at < before)
+            .limit(_PORTION)
+        )
+        statement = delete(idempotency).where(whose.in_(old))
+        return await _in_portions(self._database, lambda connection: connection.execute(statement).rowcount)
+
+
+async def _in_portions(database: Database, work: Callable[[Connection], int]) -> int:
+    total = 0
+    while True:
+        done = await database.write(work)
+        total += done
+        if done < _PORTION:
+            return total
+
+
+def _of(caller: str, key: str) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    return idempotency.c.caller == caller, idempotency.c.key == key

@@ -1,0 +1,191 @@
+"""The tables, as plain SQLAlchemy Core: the same on SQLite and PostgreSQL. Alembic compares itself with them.
+
+`audit_entry` is append-only: no update or delete statement for it exists anywhere, and a test looks.
+Times are UTC. Columns named `sealed` hold ciphertext (`gateway.security.envelope`); nothing personal stands in clear.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+metadata = MetaData(naming_convention=NAMING)
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware UTC time on every database; a naive one is refused when it is bound."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """UTC, without its zone where the database keeps none."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive time")
+        utc = value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        """Aware UTC."""
+        if value is None:
+            return None
+        moment: datetime = value
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+publication = Table(
+    "publication",
+    metadata,
+    Column("kind", String(16), primary_key=True, comment="registry or policy"),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("digest", String(64), nullable=False, comment="SHA-256 of the canonical document"),
+    Column("effective_from", Date),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("published_by", String(100), nullable=False),
+    Column("document", LargeBinary, nullable=False, comment="canonical JSON, zlib"),
+)
+
+form_version = Table(
+    "form_version",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("name", Text, nullable=False),
+    Column("matter", String(100), nullable=False),
+    Column("department", String(100), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("published_at", UtcDateTime, nullable=False),
+    Column("published_by", String(100), nullable=False),
+    Column("document", LargeBinary, nullable=False, comment="canonical JSON, zlib"),
+)
+
+client = Table(
+    "client",
+    metadata,
+    Column("id", String(100), primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("department", String(100), nullable=False),
+    Column("roles", Text, nullable=False, comment="JSON list"),
+    Column("secret_hash", Text),
+    Column("jwks", Text, comment="JSON"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("disabled_at", UtcDateTime),
+)
+
+subject = Table(
+    "subject",
+    metadata,
+    Column("ref", String(40), primary_key=True, comment="random, never derived from an identifier"),
+    Column("key", String(64), nullable=False, comment="blind index of kind and identifier"),
+    Column("kind", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("key"),
+)
+
+consent = Table(
+    "consent",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("subject_ref", String(40), ForeignKey("subject.ref"), nullable=False),
+    Column("purpose", String(100), nullable=False),
+    Column("form", String(100)),
+    Column("state", String(16), nullable=False),
+    Column("not_before", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("uses_left", BigInteger, comment="null is without limit"),
+    Column("recorded_by", String(100), nullable=False, comment="client id"),
+    Column("department", String(100), nullable=False, comment="of the recording client"),
+    Column("recorded_at", UtcDateTime, nullable=False),
+    Column("terms", Text, nullable=False, comment="JSON: recipients, permitted and denied items"),
+    Column("sealed", LargeBinary, nullable=False, comment="the whole record"),
+    Index(None, "subject_ref"),
+)
+
+consent_event = Table(
+    "consent_event",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("consent_id", String(40), ForeignKey("consent.id"), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("actor_kind", String(20), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("entry_id", String(40), nullable=False),
+    Index(None, "consent_id", "at"),
+)
+
+audit_entry = Table(
+    "audit_entry",
+    metadata,
+    Column("id", String(40), primary_key=True, comment="time-ordered"),
+    Column("kind", String(32), nullable=False),
+    Column("at", UtcDateTime, nullable=False),
+    Column("request", String(40), comment="resolution or consent it belongs to"),
+    Column("caller", String(100), nullable=False),
+    Column("leaf", LargeBinary, nullable=False, comment="canonical JSON without personal data"),
+    Column("sealed", LargeBinary, comment="the private part"),
+    Index(None, "request"),
+)
+
+resolution = Table(
+    "resolution",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("caller", String(100), nullable=False),
+    Column("form", String(100), nullable=False),
+    Column("form_version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("valid_until", UtcDateTime, nullable=False),
+    Column("sealed", LargeBinary, comment="the answer; null once purged"),
+    # Only what is still to be purged: the rows stay for good, and the purge must not read them all every time.
+    Index(
+        None,
+        "valid_until",
+        postgresql_where=text("sealed IS NOT NULL"),
+        sqlite_where=text("sealed IS NOT NULL"),
+    ),
+)
+
+resolution_consent = Table(
+    "resolution_consent",
+    metadata,
+    Column("resolution_id", String(40), ForeignKey("resolution.id", ondelete="CASCADE"), primary_key=True),
+    Column("consent_id", String(40), primary_key=True),
+    Index(None, "consent_id"),
+)
+
+idempotency = Table(
+    "idempotency",
+    metadata,
+    Column("caller", String(100), primary_key=True),
+    Column("key", String(64), primary_key=True, comment="SHA-256 of the header"),
+    Column("request_digest", String(64), nullable=False),
+    Column("resource", String(60), comment="null while the first request is at work"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "created_at"),
+)

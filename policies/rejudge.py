@@ -1,0 +1,46 @@
+"""Judging again: at each gate the consents are read afresh, and what no longer stands is no longer released."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from policies.consent import Coverage, Standing, stands
+from policies.grounds import Decision, Ground, GroundKind, ReasonCode
+
+
+def rejudge(
+    decisions: Sequence[Decision],
+    standings: Mapping[str, Standing | None],
+    now: datetime,
+    *,
+    count_uses: bool = True,
+) -> tuple[Decision, ...]:
+    """The same decisions, less those whose consent does not stand at `now`; never more.
+
+    `standings`: by consent id, just read; a consent that is absent or None no longer exists. `count_uses`: False at
+    the second gate, where the use this request took at the first has already been subtracted.
+    """
+    coverages = {id_: _coverage(standings.get(id_), now, count_uses) for id_ in consents_of(decisions)}
+    return tuple(_apply(decision, coverages) for decision in decisions)
+
+
+def consents_of(decisions: Sequence[Decision]) -> frozenset[str]:
+    """The ids of the consents that allowed decisions stand on: those a gate has to read, and take a use of."""
+    return frozenset(ground.id for decision in decisions if (ground := _consent_ground(decision)) is not None)
+
+
+def _consent_ground(decision: Decision) -> Ground | None:
+    is_consent = decision.ground is not None and decision.ground.kind is GroundKind.consent
+    return decision.ground if decision.allowed and is_consent else None
+
+
+def _coverage(standing: Standing | None, now: datetime, count_uses: bool) -> Coverage:
+    if standing is None:
+        return Coverage(False, ReasonCode.consent_unknown)
+    return stands(standing, now, count_uses=count_uses)
+
+
+def _apply(decision: Decision, coverages: Mapping[str, Coverage]) -> Decision:
+    ground = _consent_ground(decision)
+    if ground is None or coverages[ground.id].covers:
+        return decision
+    return Decision(False, decision.rule, coverages[ground.id].reason)

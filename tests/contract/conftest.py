@@ -1,0 +1,179 @@
+"""Stores of every kind, empty, and factories for what is kept in them: a test overrides the one thing it is about."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from gateway.ports import Store
+from gateway.records import (
+    Client,
+    ConsentEvent,
+    Draft,
+    Entry,
+    EntryKind,
+    FormPublication,
+    GateRequest,
+    GateWrite,
+    Publication,
+    StoredConsent,
+)
+from gateway.store import Database, MemoryStore, SqlStore
+from gateway.store.migrate import migrate
+from gateway.store.tables import metadata
+from policies.consent import Consent, ConsentState, Standing, stands
+
+NOW = datetime(2026, 11, 21, 2, 0, 0, 123456, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class Make:
+    """One factory per kind of record; ids count up, so that they sort by the order they were made in."""
+
+    numbers: "count[int]"
+    now: datetime = NOW
+
+    def id(self, prefix: str) -> str:
+        return f"{prefix}_{next(self.numbers):026d}"
+
+    def entry(self, **overrides: Any) -> Entry:
+        base = Entry(self.id("aud"), EntryKind.intent, NOW, None, "hall", b'{"v":1}', b"\x00sealed\xff")
+        return replace(base, **overrides)
+
+    def consent(self, **overrides: Any) -> StoredConsent:
+        """Overrides may name fields of the stored consent, of the consent and of its standing."""
+        standing = Standing(ConsentState.given, NOW - DAY, NOW + DAY)
+        agreed = Consent(
+            self.id("cns"),
+            "key-1",
+            "transport.vehicle-review",
+            None,
+            frozenset({"交通运输", "公安"}),
+            frozenset({"person.name"}),
+            frozenset({"person.phone"}),
+            standing,
+        )
+        base = StoredConsent(agreed, "sub_1", "person", "desk", "交通运输", NOW, b"\x00record\xff")
+        standing = replace(standing, **_taken(overrides, Standing))
+        agreed = replace(agreed, standing=standing, **_taken(overrides, Consent))
+        return replace(base, consent=agreed, **overrides)
+
+    def event(
+        self, stored: StoredConsent, state: ConsentState = ConsentState.given, **overrides: Any
+    ) -> ConsentEvent:
+        base = ConsentEvent(self.id("cev"), stored.consent.id, NOW, state, "clerk", "", "aud_1")
+        return replace(base, **overrides)
+
+    def draft(self, **overrides: Any) -> Draft:
+        base = Draft(self.id("res"), "hall", "vehicle-review", 3, NOW, NOW + DAY, (), b"\x00answer\xff")
+        return replace(base, **overrides)
+
+    def client(self, **overrides: Any) -> Client:
+        base = Client(
+            "hall", "政务大厅一号窗", "行政服务中心", frozenset({"renderer", "consent_desk"}), "scrypt$…"
+        )
+        return replace(base, **overrides)
+
+    def publication(self, **overrides: Any) -> Publication:
+        base = Publication("registry", 1, "d" * 64, None, NOW, "importer", '{"items":["姓名"]}'.encode() * 50)
+        return replace(base, **overrides)
+
+    def form(self, **overrides: Any) -> FormPublication:
+        base = FormPublication(
+            "marriage", 1, "结婚登记", "marriage", "民政", "d" * 64, NOW, "importer", b'{"a":1}' * 50
+        )
+        return replace(base, **overrides)
+
+    def passage(
+        self,
+        *consents: str,
+        entry: Entry | None = None,
+        draft: Draft | None = None,
+        fails: Exception | None = None,
+        unchecked: bool = False,
+    ) -> GateRequest[bool]:
+        """One that takes a use of each consent if all of them stand, and gives whether they do."""
+        written = entry or self.entry()
+
+        def write(standings: Any) -> GateWrite[bool]:
+            if fails is not None:
+                raise fails
+            stand = unchecked or all(
+                each is not None and stands(each, NOW).covers for each in standings.values()
+            )
+            return GateWrite(written, stand, use=consents if stand else (), draft=draft)
+
+        return GateRequest(consents, write)
+
+
+def _taken(overrides: dict[str, Any], record: type) -> dict[str, Any]:
+    names = record.__dataclass_fields__  # type: ignore[attr-defined]
+    return {name: overrides.pop(name) for name in list(overrides) if name in names}
+
+
+@pytest.fixture
+def make() -> Make:
+    return Make(count(1))
+
+
+@pytest.fixture(scope="module")
+def migrated_postgres(postgres_url: str) -> Callable[[], str]:
+    """URL of the shared PostgreSQL database, migrated once and emptied whenever it is asked for."""
+    migrate(postgres_url)
+
+    def empty() -> str:
+        engine = create_engine(postgres_url)
+        with engine.begin() as connection:
+            names = ", ".join(f'"{table.name}"' for table in metadata.sorted_tables)
+            connection.execute(text(f"TRUNCATE {names}"))
+        engine.dispose()
+        return postgres_url
+
+    return empty
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty, migrated database of each kind."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("migrated_postgres")())
+    url = f"sqlite:///{tmp_path}/oncegate.db"
+    migrate(url)
+    return url
+
+
+@pytest.fixture(params=["memory", "sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    url = f"sqlite:///{tmp_path}/oncegate.db"
+    if request.param == "postgresql":
+        url = request.getfixturevalue("migrated_postgres")()
+    else:
+        migrate(url)
+    made = SqlStore(Database(url))
+    yield made
+    await made.close()
+    await asyncio.sleep(0)
+
+
+@pytest.fixture
+def recorded(store: Store, make: Make) -> Callable[..., Any]:
+    """Makes a consent, its subject with it, and adds it to the store."""
+
+    async def record(**overrides: Any) -> StoredConsent:
+        stored = make.consent(**overrides)
+        await store.subjects.refs({stored.consent.subject_key: ("person", stored.subject_ref)}, NOW)
+        await store.consents.add(stored, make.event(stored), make.entry(request=stored.consent.id))
+        return stored
+
+    return record

@@ -1,0 +1,104 @@
+"""Entries: canonical, self-describing, and with everything personal sealed."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.audit.entries import canonical, make_entry, rfc3339
+from gateway.records import EntryKind
+from gateway.security import Envelope, KeyRing
+
+NOW = datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=UTC)
+ENVELOPE = Envelope(KeyRing([b"k" * 32]))
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53), 2**53)
+    | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda children: (
+        st.lists(children) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), children)
+    ),
+    max_leaves=20,
+)
+
+
+def entry(private: Mapping[str, Any] | None = None, **facts: Any) -> Any:
+    """An intent of the hall about res_1."""
+    return make_entry(
+        "aud_1",
+        EntryKind.intent,
+        NOW,
+        caller="hall",
+        request="res_1",
+        facts=facts,
+        private=private,
+        sealer=ENVELOPE,
+    )
+
+
+def test_an_entry_says_what_it_is() -> None:
+    """The leaf alone names format, id, kind, time, caller and request, beside its facts."""
+    made = entry(form=["marriage", 3])
+
+    assert orjson.loads(made.leaf) == {
+        "v": 1,
+        "id": "aud_1",
+        "kind": "intent",
+        "at": "2026-11-21T02:03:04.000005Z",
+        "caller": "hall",
+        "request": "res_1",
+        "form": ["marriage", 3],
+    }
+    assert (made.id, made.kind, made.at, made.request, made.caller) == (
+        "aud_1",
+        EntryKind.intent,
+        NOW,
+        "res_1",
+        "hall",
+    )
+
+
+def test_an_entry_about_no_request_names_none() -> None:
+    """A publication belongs to no resolution."""
+    made = make_entry("aud_1", EntryKind.form_published, NOW, caller="admin", request=None, facts={})
+
+    assert made.request is None
+    assert "request" not in orjson.loads(made.leaf)
+    assert made.sealed is None
+
+
+def test_the_private_part_is_sealed_under_its_own_entry() -> None:
+    """Who worked and on which case opens in its place, and stands nowhere in clear."""
+    made = entry(private={"actor": "jj-0317", "case": "350582-2026-000123"})
+
+    opened = ENVELOPE.open(made.sealed, table="audit_entry", column="sealed", row="aud_1")
+    assert orjson.loads(opened) == {"actor": "jj-0317", "case": "350582-2026-000123"}
+    assert b"jj-0317" not in made.leaf + made.sealed
+
+
+@given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON))
+def test_canonical_bytes_do_not_depend_on_the_order_of_keys(document: dict[str, Any]) -> None:
+    """Equal facts give equal bytes, and the bytes give the facts back."""
+    backwards = dict(reversed(document.items()))
+
+    assert canonical(document) == canonical(backwards)
+    assert orjson.loads(canonical(document)) == document
+    assert canonical(orjson.loads(canonical(document))) == canonical(document)
+
+
+def test_canonical_is_compact_and_utf8() -> None:
+    """No white space, no escapes that are not needed: as RFC 8785 has it."""
+    assert canonical({"b": ["姓名", 1], "a": None}) == '{"a":null,"b":["姓名",1]}'.encode()
+
+
+@given(st.datetimes(timezones=st.just(UTC)))
+def test_times_are_written_to_the_microsecond(moment: datetime) -> None:
+    """Always the same length, ending in Z, and read back as the same instant."""
+    written = rfc3339(moment)
+
+    assert len(written) == len("2026-11-21T02:03:04.000005Z")
+    assert datetime.fromisoformat(written) == moment

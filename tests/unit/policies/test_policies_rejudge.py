@@ -1,0 +1,72 @@
+"""Both gates: what no longer stands is no longer released, and nothing is added."""
+
+import pytest
+
+from policies import ConsentState, Decision, Ground, GroundKind, ReasonCode
+from policies.rejudge import consents_of, rejudge
+
+
+def by_consent(consent_id: str = "cns_1") -> Decision:
+    """An allowed decision that stands on a consent."""
+    return Decision(True, "R-010", ReasonCode.allowed, Ground(GroundKind.consent, consent_id))
+
+
+BY_DUTY = Decision(True, "R-020", ReasonCode.allowed, Ground(GroundKind.statutory_duty, "017", "某条例"))
+REFUSED = Decision(False, "R-010", ReasonCode.item_not_covered)
+
+
+def test_what_stands_stays(make):
+    """A consent that still stands leaves its decisions as they were."""
+    decisions = (by_consent(), BY_DUTY, REFUSED)
+
+    assert rejudge(decisions, {"cns_1": make.standing()}, make.now) == decisions
+
+
+def test_a_withdrawn_consent_turns_its_decisions(make):
+    """A consent withdrawn meanwhile refuses what stood on it, by the same rule, and nothing else."""
+    standings = {"cns_1": make.standing(state=ConsentState.withdrawn), "cns_2": make.standing()}
+
+    judged = rejudge((by_consent(), by_consent("cns_2"), BY_DUTY, REFUSED), standings, make.now)
+
+    withdrawn = Decision(False, "R-010", ReasonCode.consent_withdrawn)
+    assert judged == (withdrawn, by_consent("cns_2"), BY_DUTY, REFUSED)
+
+
+def test_an_expired_consent_turns_its_decisions(make):
+    """A pull that outlasts the consent releases nothing."""
+    standing = make.standing()
+
+    (judged,) = rejudge([by_consent()], {"cns_1": standing}, standing.expires_at)
+
+    assert judged.reason is ReasonCode.consent_expired
+
+
+@pytest.mark.parametrize("standings", [{}, {"cns_1": None}])
+def test_a_consent_that_is_gone(make, standings):
+    """A consent that cannot be read again is none."""
+    (judged,) = rejudge([by_consent()], standings, make.now)
+
+    assert judged == Decision(False, "R-010", ReasonCode.consent_unknown)
+
+
+@pytest.mark.parametrize(("count_uses", "allowed"), [(True, False), (False, True)])
+def test_the_second_gate_does_not_count_uses(make, count_uses, allowed):
+    """The last use, taken at the first gate, is still good for this request's release."""
+    (judged,) = rejudge(
+        [by_consent()], {"cns_1": make.standing(uses_left=0)}, make.now, count_uses=count_uses
+    )
+
+    assert judged.allowed is allowed
+
+
+def test_a_consent_that_came_to_stand_adds_nothing(make):
+    """A refusal stays one: the request that asks again may be judged anew."""
+    assert rejudge((REFUSED,), {"cns_1": make.standing()}, make.now) == (REFUSED,)
+
+
+def test_the_consents_a_gate_has_to_read():
+    """Each consent that something allowed stands on, once; neither duties nor refusals."""
+    assert consents_of((by_consent(), by_consent("cns_2"), by_consent(), BY_DUTY, REFUSED)) == {
+        "cns_1",
+        "cns_2",
+    }
