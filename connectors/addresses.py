@@ -13,7 +13,7 @@ from connectors.errors import BadConfiguration
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
 
-_METADATA = frozenset(
+METADATA = frozenset(
     map(ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
 )
 """Where clouds hand machine credentials to anyone who asks: AWS and others, Alibaba, Azure, Oracle, AWS on IPv6."""
@@ -40,16 +40,33 @@ def may_connect(address: str, *, allow_private: bool, allowed: Iterable[Network]
     A public one always; one in `allowed` always; loopback and private ones with `allow_private`. Link-local,
     multicast, reserved, unspecified and metadata addresses only when `allowed` names them.
     """
-    ip = _innermost(ip_address(address.partition("%")[0]))
+    ip = _innermost(ip_address(address.strip("[]").partition("%")[0]))
     if any(ip in network for network in allowed if network.version == ip.version):
         return True
-    if ip in _METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
+    if ip in METADATA or ip.is_link_local or ip.is_multicast or ip.is_unspecified:
         return False
     if isinstance(ip, IPv4Address) and ip.is_reserved:  # of IPv6, even loopback counts as reserved
         return False
     if ip.is_loopback or ip.is_private:
         return allow_private
     return ip.is_global or allow_private
+
+
+def is_address(host: str) -> bool:
+    """Whether a URL's host is an IP address, not a name."""
+    try:
+        ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def address_refusal(key: str, address: str) -> str:
+    """Why a configuration is refused whose `key` names an address that no source may live on, and what to do."""
+    return (
+        f"{key}: {address} is not an address sources may live on. Allow its network in `allowed_networks`, "
+        "or set `allow_private_addresses` in development"
+    )
 
 
 def _innermost(ip: Address) -> Address:

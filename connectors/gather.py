@@ -40,6 +40,9 @@ _MAINTENANCE = Missing(OutcomeCode.maintenance)
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
 _UNKNOWN = Missing(OutcomeCode.source_error, "no connector is configured for this source")
 
+_PERSON = SubjectKind.person  # looking a member up costs more than comparing with it
+_FILLED = OutcomeCode.filled
+
 
 class _Desk:
     """One source with its connector and what is remembered about it."""
@@ -53,17 +56,43 @@ class _Desk:
         self.places = asyncio.Semaphore(source.max_concurrent)
 
 
+class _Party:
+    """One caller and how many of its flights are still under way. `done` is set when none is, or at its deadline."""
+
+    __slots__ = ("done", "under_way")
+
+    def __init__(self, under_way: int, done: "asyncio.Future[None]") -> None:
+        self.under_way, self.done = under_way, done
+
+    def landed(self) -> None:
+        """One flight fewer."""
+        self.under_way -= 1
+        if not self.under_way:
+            self.leave()
+
+    def leave(self) -> None:
+        """Wait no longer."""
+        if not self.done.done():
+            self.done.set_result(None)
+
+
 class _Flight:
     """One upstream call and those who wait for it."""
 
-    __slots__ = ("is_out", "key", "task", "waiters")
+    # Callers are told by the flight itself: a callback of its task for each would cost a turn of the loop more.
+    __slots__ = ("has_landed", "is_open", "is_out", "key", "parties", "replies", "task")
 
     def __init__(self, key: FlightKey) -> None:
         self.key = key
-        self.task: asyncio.Task[Sequence[Reply]]
-        self.waiters = 0
+        self.task: asyncio.Task[None]
+        self.parties: list[_Party] = []
+        self.is_open = True
+        """Whether others may still join it."""
         self.is_out = False
         """Whether the source has been asked, as opposed to queueing for it."""
+        self.has_landed = False
+        self.replies: Sequence[Reply] | None = None
+        """None also after a landing: the connector ended in a way of its own, or we were closed."""
 
 
 class Gatherer:
@@ -88,43 +117,36 @@ class Gatherer:
 
         `now` (aware) is the wall time that maintenance windows are compared with.
         """
-        moment = _time()
-        results: dict[Key, Sequence[Reply]] = {}
-        joined: list[tuple[Key, Sequence[Ask], _Flight]] = []
-        for key, asks in asks_by.items():
-            if not asks:
-                results[key] = []
-                continue
-            boarded = self._board(key, asks, deadline, moment, now)
-            if isinstance(boarded, Missing):
-                results[key] = [boarded] * len(asks)
-            else:
-                results[key] = [_TIMEOUT] * len(asks)  # until it lands; also fixes the order of the answer
-                joined.append((key, asks, boarded))
-        if joined:
-            await self._wait(joined, deadline)
-            for key, asks, flight in joined:
-                if flight.task.done():
-                    results[key] = _dealt(asks, flight.task)
-        return results
+        moment = asyncio.get_running_loop().time()
+        boarded = [
+            (key, asks, self._board(key, asks, deadline, moment, now)) for key, asks in asks_by.items()
+        ]
+        flights = [one for _, _, one in boarded if isinstance(one, _Flight)]
+        if flights:
+            await self._wait(flights, deadline)
+        return {key: _dealt(asks, one) for key, asks, one in boarded}
 
     def state_of(self, source_id: str) -> BreakerState:
-        """Whether calls to that source go out at present; for readiness and metrics. `open` where it has no connector."""
+        """Whether calls to that source go out at present; `open` where it has no connector."""
         desk = self._desks.get(source_id)
         return BreakerState.open if desk is None else desk.breaker.state
 
     async def close(self) -> None:
         """End every flight and close every connector. A connector that fails to close does not stop the others."""
-        tasks = [flight.task for flight in self._flights.values()]
-        for task in tasks:
-            task.cancel()
+        flights = list(self._flights.values())
+        for flight in flights:
+            flight.task.cancel()
         closing = [desk.connector.close() for desk in self._desks.values()]
-        await asyncio.gather(*tasks, *closing, return_exceptions=True)
+        await asyncio.gather(*[flight.task for flight in flights], *closing, return_exceptions=True)
+        for flight in flights:
+            self._land(flight)  # one that was cancelled before its first step has not done so
 
     def _board(
         self, key: Key, asks: Sequence[Ask], deadline: float, moment: float, now: datetime
     ) -> _Flight | Missing:
         """The flight that will answer, shared or new, or the reason why none goes out."""
+        if not asks:
+            return _NOT_APPLICABLE
         source_id, subject = key
         desk = self._desks.get(source_id)
         if desk is None:
@@ -146,36 +168,56 @@ class Gatherer:
         flight = _Flight(flight_key)
         flight.task = asyncio.create_task(self._fly(flight, desk, subject, unique))
         self._flights[flight_key] = flight
-        flight.task.add_done_callback(lambda _: self._forget(flight))
         return flight
 
     def _forget(self, flight: _Flight) -> None:
-        """Nobody joins that flight any more; one that has taken its place stays."""
-        if self._flights.get(flight.key) is flight:
+        """Nobody joins that flight any more. Once only: afterwards another may have taken its place."""
+        if flight.is_open:
+            flight.is_open = False
             del self._flights[flight.key]
 
-    async def _wait(self, joined: Sequence[tuple[Key, Sequence[Ask], _Flight]], deadline: float) -> None:
-        """Until all have landed or the deadline; waiting never cancels what is out."""
-        for _, _, flight in joined:
-            flight.waiters += 1
-        try:
-            await asyncio.wait([flight.task for _, _, flight in joined], timeout=deadline - _time())
-        finally:
-            for _, _, flight in joined:
-                flight.waiters -= 1
-                if not flight.waiters and not flight.is_out:
-                    flight.task.cancel()
-                    self._forget(flight)
+    def _land(self, flight: _Flight) -> None:
+        """Tell whoever waits for that flight. Twice is harmless."""
+        if flight.has_landed:
+            return
+        flight.has_landed = True
+        self._forget(flight)
+        for party in flight.parties:
+            party.landed()
 
-    async def _fly(
-        self, flight: _Flight, desk: _Desk, subject: Subject, asks: Sequence[Ask]
-    ) -> Sequence[Reply]:
-        async with desk.places:
-            flight.is_out = True
-            begun = _time()
-            replies, fault = await self._ask(desk, subject, asks, begun + desk.timeout)
-            self._note(desk, replies, fault, begun)
-            return replies
+    async def _wait(self, flights: Sequence[_Flight], deadline: float) -> None:
+        """Until all have landed or the deadline; waiting never cancels what is out."""
+        loop = asyncio.get_running_loop()
+        party = _Party(len(flights), loop.create_future())
+        for flight in flights:
+            flight.parties.append(party)
+        patience = loop.call_at(deadline, party.leave)
+        try:
+            await party.done
+        finally:
+            patience.cancel()
+            if party.under_way:
+                self._abandon(party, flights)
+
+    def _abandon(self, party: _Party, flights: Sequence[_Flight]) -> None:
+        """That caller goes; what only queues for it is dropped."""
+        for flight in flights:
+            flight.parties.remove(party)
+            if not flight.parties and not flight.is_out and not flight.has_landed:
+                flight.task.cancel()
+                self._forget(flight)
+
+    async def _fly(self, flight: _Flight, desk: _Desk, subject: Subject, asks: Sequence[Ask]) -> None:
+        try:
+            async with desk.places:
+                flight.is_out = True
+                loop = asyncio.get_running_loop()
+                begun = loop.time()
+                replies, is_failure = await self._ask(desk, subject, asks, begun + desk.timeout)
+                self._note(desk, replies, is_failure, begun, loop.time())
+                flight.replies = replies
+        finally:
+            self._land(flight)
 
     async def _ask(
         self, desk: _Desk, subject: Subject, asks: Sequence[Ask], until: float
@@ -196,21 +238,15 @@ class Gatherer:
             log.error("source.defect", source=desk.source.id, defect=type(error).__name__)
         return [_BROKEN] * len(asks), True
 
-    def _note(self, desk: _Desk, replies: Sequence[Reply], is_failure: bool, begun: float) -> None:
+    def _note(
+        self, desk: _Desk, replies: Sequence[Reply], is_failure: bool, begun: float, moment: float
+    ) -> None:
         """Feed the breaker, log the two ends of an outage, tell the observer."""
-        moment = _time()
         before = desk.breaker
         desk.breaker = before.after_failure(moment) if is_failure else before.after_success()
         outcome = _outcome(replies)
-        if before.state is BreakerState.closed and desk.breaker.state is BreakerState.open:
-            log.warning(
-                "source.outage_began",
-                source=desk.source.id,
-                outcome=outcome.value,
-                failures=desk.breaker.failures,
-            )
-        elif before.state is BreakerState.half_open and desk.breaker.state is BreakerState.closed:
-            log.warning("source.outage_ended", source=desk.source.id, seconds=round(moment - before.began, 1))
+        if desk.breaker is not before:
+            _tell_of_outage(desk, before, outcome, moment)
         if self._on_call is None:
             return
         try:
@@ -219,14 +255,25 @@ class Gatherer:
             log.error("source.observer_failed", source=desk.source.id, defect=type(error).__name__)
 
 
+def _tell_of_outage(desk: _Desk, before: Breaker, outcome: OutcomeCode, moment: float) -> None:
+    """One line in the log at each end of an outage."""
+    after = desk.breaker
+    if before.state is BreakerState.closed and after.state is BreakerState.open:
+        log.warning(
+            "source.outage_began", source=desk.source.id, outcome=outcome.value, failures=after.failures
+        )
+    elif before.state is BreakerState.half_open and after.state is BreakerState.closed:
+        log.warning("source.outage_ended", source=desk.source.id, seconds=round(moment - before.began, 1))
+
+
 async def _bounded(call: Coroutine[Any, Any, Any], until: float) -> Any:
     """The call's result; raises `TimeoutError` at `until`. Safe only in a task of our own."""
-    task = cast("asyncio.Task[Any]", asyncio.current_task())
-    guard = asyncio.get_running_loop().call_at(until, task.cancel)  # asyncio.timeout_at takes 6 µs more
+    task, loop = cast("asyncio.Task[Any]", asyncio.current_task()), asyncio.get_running_loop()
+    guard = loop.call_at(until, task.cancel)  # asyncio.timeout_at takes 6 µs more
     try:
         return await call
     except asyncio.CancelledError:
-        if _time() < until:
+        if loop.time() < until:
             raise
         task.uncancel()
     finally:
@@ -234,15 +281,11 @@ async def _bounded(call: Coroutine[Any, Any, Any], until: float) -> Any:
     raise TimeoutError
 
 
-def _time() -> float:
-    return asyncio.get_running_loop().time()
-
-
 def _holds(source: Source, subject: Subject) -> bool:
     """Whether the source can look that subject up at all."""
     if subject.kind not in source.kinds:
         return False
-    return subject.kind is not SubjectKind.person or subject.id_type in source.id_types
+    return subject.kind is not _PERSON or subject.id_type in source.id_types
 
 
 def _mark(ask: Ask) -> object:
@@ -258,17 +301,19 @@ def _mark(ask: Ask) -> object:
 
 def _distinct(asks: Sequence[Ask]) -> tuple[Wanted, Sequence[Ask]]:
     """The marks of the distinct asks, and those asks; an item that two roles want is fetched once."""
-    unique: dict[object, Ask] = {}
-    for ask in asks:
-        unique.setdefault(_mark(ask), ask)
+    unique = {_mark(ask): ask for ask in asks}
     return tuple(unique), asks if len(unique) == len(asks) else tuple(unique.values())
 
 
-def _dealt(asks: Sequence[Ask], task: "asyncio.Task[Sequence[Reply]]") -> Sequence[Reply]:
-    """The flight's replies, one for each of this caller's asks."""
-    if task.cancelled() or task.exception() is not None:
+def _dealt(asks: Sequence[Ask], boarded: _Flight | Missing) -> Sequence[Reply]:
+    """What came of it, one reply for each of this caller's asks."""
+    if isinstance(boarded, Missing):
+        return [boarded] * len(asks)
+    if not boarded.has_landed:
+        return [_TIMEOUT] * len(asks)
+    replies = boarded.replies
+    if replies is None:
         return [_BROKEN] * len(asks)
-    replies = task.result()
     if len(replies) == len(asks):
         return replies
     by_mark = dict(zip(dict.fromkeys(map(_mark, asks)), replies, strict=True))
@@ -277,7 +322,14 @@ def _dealt(asks: Sequence[Ask], task: "asyncio.Task[Sequence[Reply]]") -> Sequen
 
 def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:
     """Whether a connector kept its word: one reply of the right kind per ask."""
-    return isinstance(replies, list | tuple) and len(replies) == len(asks) and all(map(_is_reply, replies))
+    if not isinstance(replies, list | tuple) or len(replies) != len(asks):
+        return False
+    for reply in replies:
+        if type(reply) is Found and type(reply.record) is Record:  # nearly all: spared the call
+            continue
+        if not _is_reply(reply):
+            return False
+    return True
 
 
 def _is_reply(reply: Any) -> bool:
@@ -299,6 +351,6 @@ def _outcome(replies: Sequence[Reply]) -> OutcomeCode:
     """The outcome of a call as a whole: `filled` when it gave anything, else its first reason."""
     for reply in replies:
         if isinstance(reply, Found):
-            return OutcomeCode.filled
+            return _FILLED
     first = replies[0]
-    return first.reason if isinstance(first, Missing) else OutcomeCode.filled
+    return first.reason if isinstance(first, Missing) else _FILLED

@@ -11,17 +11,16 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 from enum import Enum
-from ipaddress import ip_address
-from pathlib import Path
 
 from pyreqwest.client import Client, ClientBuilder
 from pyreqwest.exceptions import ClientClosedError, NetworkError, PyreqwestError, RequestTimeoutError
 from pyreqwest.http import Url
 
-from connectors.addresses import may_connect, parse_networks
+from connectors.addresses import address_refusal, is_address, may_connect, parse_networks
 from connectors.errors import BadConfiguration, SourceBroken, SourceFault, SourceTimeout
 from connectors.http_messages import HttpAnswer, HttpRequest
 from connectors.protocol import Environment
+from connectors.substitution import file_path
 
 PIN_SECONDS = 300.0
 """How long a judged address is used before its name is resolved again."""
@@ -63,11 +62,12 @@ class HttpClient:
         self._scheme, self._host, self._port = url.scheme, url.host_str or "", url.port_or_known_default or 0
         self.base_url = str(url).rstrip("/")
         """Without a trailing slash; request paths are appended to it."""
-        self._environment, self._tls, self._resolver = environment, dict(tls or {}), resolver
+        self._environment, self._resolver = environment, resolver
+        self._tls = {what: file_path(path, environment, f"tls.{what}") for what, path in (tls or {}).items()}
         self._networks = parse_networks(environment.allowed_networks)
-        self._is_literal = _is_ip(self._host)
+        self._is_literal = is_address(self._host)
         if self._is_literal and not self._may_connect(self._host):
-            raise BadConfiguration(_refusal(self._host))
+            raise BadConfiguration(address_refusal("base_url", self._host))
         self._client: Client | None = None
         self._retired: Client | None = None
         self._pinned, self._pinned_until, self._avoided = "", 0.0, ""
@@ -77,9 +77,12 @@ class HttpClient:
     async def send(self, request: HttpRequest, deadline: float) -> HttpAnswer:
         """The answer, whatever its status; raises `SourceTimeout` or `SourceBroken`."""
         failure = _Failure.unreachable
+        loop = asyncio.get_running_loop()
         for _ in range(2 if request.is_read else 1):
-            client = await self._current(deadline)
-            outcome = await self._attempt(client, request, deadline)
+            client = self._client
+            if client is None or not (self._is_literal or loop.time() < self._pinned_until):
+                client = await self._current(loop, deadline)
+            outcome = await self._attempt(client, request, deadline - loop.time())
             if isinstance(outcome, HttpAnswer):
                 return outcome
             failure = outcome
@@ -96,9 +99,8 @@ class HttpClient:
             if client is not None:
                 await client.close()
 
-    async def _attempt(self, client: Client, request: HttpRequest, deadline: float) -> HttpAnswer | _Failure:
+    async def _attempt(self, client: Client, request: HttpRequest, remaining: float) -> HttpAnswer | _Failure:
         """Returns failures, as one raised in a handler would carry the library's own error with it."""
-        remaining = deadline - asyncio.get_running_loop().time()
         if remaining <= 0:
             return _Failure.timed_out
         answered = False
@@ -114,12 +116,12 @@ class HttpClient:
                 declared = response.get_header("content-length")
                 if declared is not None and declared.isdecimal() and int(declared[:18]) > limit:
                     return _Failure.too_large
-                body = bytearray()
-                while (chunk := await response.body_reader.read_chunk()) is not None:
-                    body += chunk
-                    if len(body) > limit:
-                        return _Failure.too_large
-                return HttpAnswer(response.status, bytes(body))
+                # Never more than was asked for, whatever was declared (a chunked answer may declare any length),
+                # and one wake-up however many pieces it comes in.
+                body = await response.body_reader.read(limit + 1)
+                if body is None:
+                    return HttpAnswer(response.status, b"")
+                return HttpAnswer(response.status, bytes(body)) if len(body) <= limit else _Failure.too_large
         except RequestTimeoutError:
             return _Failure.timed_out
         except ClientClosedError:
@@ -129,13 +131,10 @@ class HttpClient:
         except (PyreqwestError, ValueError, OSError):
             return _Failure.cut_short if answered else _Failure.unusable
 
-    async def _current(self, deadline: float) -> Client:
-        """The client pinned to a judged address, resolving the name when the pin has run out."""
+    async def _current(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Client:
+        """A client pinned to a judged address, resolving the name when the pin has run out."""
         if self._closed:
             raise SourceBroken("the connector is closed")
-        loop = asyncio.get_running_loop()
-        if self._client is not None and (self._is_literal or loop.time() < self._pinned_until):
-            return self._client
         remaining = deadline - loop.time()
         try:
             async with asyncio.timeout(max(remaining, 0)):
@@ -173,9 +172,7 @@ class HttpClient:
 
     def _may_connect(self, address: str) -> bool:
         environment = self._environment
-        return may_connect(
-            address.strip("[]"), allow_private=environment.allow_private_addresses, allowed=self._networks
-        )
+        return may_connect(address, allow_private=environment.allow_private_addresses, allowed=self._networks)
 
     def _build(self, address: str) -> Client:
         builder = (
@@ -201,7 +198,7 @@ class HttpClient:
 
     def _read(self, what: str) -> bytes:
         try:
-            return (Path(self._environment.base_dir) / self._tls[what]).read_bytes()
+            return self._tls[what].read_bytes()
         except OSError:
             pass
         raise SourceBroken(f"tls.{what}: the file cannot be read")
@@ -219,18 +216,3 @@ def _parse(base_url: str) -> Url:
             "base_url: must not carry a user, password, query or fragment; use `auth` and `request`"
         )
     return url
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
-
-
-def _refusal(address: str) -> str:
-    return (
-        f"base_url: {address} is not an address sources may live on. Allow its network in `allowed_networks`, "
-        "or set `allow_private_addresses` in development"
-    )

@@ -21,6 +21,8 @@ NOT_ROWS = Missing(OutcomeCode.invalid_value, "the source does not hold a list o
 
 Pointer = tuple[str, ...]
 
+_ROWS = Datatype.rows  # looking a member up costs more than comparing with it
+
 
 @lru_cache(maxsize=8192)
 def compile_pointer(text: str) -> Pointer:
@@ -68,10 +70,16 @@ def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) 
     """One reply per ask from one record (a dict)."""
     replies: list[Reply] = []
     for ask in asks:
-        raw = look_up(record, compile_pointer(ask.binding.attribute))
+        pointer = compile_pointer(ask.binding.attribute)
+        raw: Any = record
+        for step in pointer:  # `look_up` without the call, for pointers that lead through objects alone
+            if type(raw) is not dict:
+                raw = look_up(record, pointer)
+                break
+            raw = raw.get(step)
         if is_empty(raw):
             replies.append(EMPTY)
-        elif ask.item.datatype is Datatype.rows:
+        elif ask.item.datatype is _ROWS:
             replies.append(rows_reply(raw, ask.columns, about))
         else:
             replies.append(Found(raw, about))
@@ -117,7 +125,7 @@ def compile_template(text: str, where: str) -> Callable[[Mapping[str, str]], str
     if len(parts) == 1 and parts[0] not in _MARKS:
         return lambda values: text
     steps = [(_MARKS.get(part), part) for part in parts]
-    return lambda values: "".join(values[name] if name else part for name, part in steps)
+    return lambda values: "".join([values[name] if name else part for name, part in steps])
 
 
 PLACEHOLDERS = ("id_no", "id_type")

@@ -32,7 +32,9 @@ class Record:
         return "Record(…)"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # not frozen: one is made per field, and a frozen one takes three times as long to make
 class Found:
     """What the source said for one ask, as it came: not normalised, not yet checked.
 

@@ -20,12 +20,17 @@ def config_faults(
     """What is wrong with one source's configuration; `schemas` None leaves its shape unchecked."""
     if schemas is not None:
         yield from _shape_faults(source, place, schemas)
-    if source.connector not in _NEEDS_NO_ECHO and not _has_echo(source.config):
+    if (
+        source.connector not in _NEEDS_NO_ECHO
+        and not _has_echo(source.config)
+        and not _says_why(source.config)
+    ):
         message = (
             f"source {source.id!r} does not say where its answer repeats the subject's identifier (echo), so that "
-            "an answer about somebody else cannot be detected; add echo to its config"
+            "an answer about somebody else cannot be detected; add echo to its config, or, when the source repeats "
+            'none, say so and why: no_echo: "..."'
         )
-        yield Fault(place.file, place.line_of("config"), "no_echo", message, "warning")
+        yield Fault(place.file, place.line_of("config"), "no_echo", message)
 
 
 def _shape_faults(
@@ -54,3 +59,8 @@ def _has_echo(config: object) -> bool:
     if isinstance(config, Mapping):
         return bool(config.get("echo")) or any(_has_echo(part) for part in config.values())
     return False
+
+
+def _says_why(config: Mapping[str, object]) -> bool:
+    reason = config.get("no_echo")
+    return isinstance(reason, str) and bool(reason.strip())

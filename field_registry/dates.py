@@ -11,6 +11,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from field_registry.errors import NotNormal
+from field_registry.numerals import chinese_number
 
 OPEN_ENDED = "9999-12-31"
 """The date that means "without end" (长期), as identity cards and business licences have it."""
@@ -90,7 +91,7 @@ def _moment(text: str) -> datetime:
         month = "一" if chinese[2] == "元" else chinese[2]
         day = chinese[3].removeprefix("初")
         return _calendar(
-            int(chinese[1].translate(_YEAR_DIGITS)), _chinese_number(month), _chinese_number(day)
+            int(chinese[1].translate(_YEAR_DIGITS)), int(chinese_number(month)), int(chinese_number(day))
         )
     try:
         return datetime.fromisoformat(text.upper())
@@ -131,15 +132,6 @@ def _whole(raw: object) -> int:
     if abs(raw) > 10**14:  # the longest is YYYYMMDDhhmmss
         raise NotNormal("a number too large to be a date")
     return raw
-
-
-def _chinese_number(text: str) -> int:
-    import cn2an  # 0.2 s to import, and few registers write dates like this
-
-    try:
-        return int(cn2an.cn2an(text, "smart"))
-    except ValueError as error:
-        raise NotNormal("not a number in Chinese numerals") from error
 
 
 def _folded(text: str) -> str:

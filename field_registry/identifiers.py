@@ -64,6 +64,8 @@ _SHAPES: dict[str, tuple[re.Pattern[str], str]] = {
     "990": (_LOOSE, "3 to 30 letters, digits or characters"),
 }
 _RESIDENT_TYPES = frozenset({RESIDENT_ID, "112"})
+_SHOWN = {**dict.fromkeys(_RESIDENT_TYPES, (6, 4)), "plate": (2, 2)}
+"""How many characters a masked echo must show at its beginning and its end; else 2 and 4."""
 
 
 def resident_id(text: str) -> str:
@@ -213,24 +215,24 @@ def same_identifier(id_type: str, asked: str, echoed: str) -> bool:
     """Whether a source's echo names the subject that was asked: safe to use before anything is shown.
 
     Case, width, spaces and the 15- or 18-digit form do not matter. An echo that the source has masked is the same
-    only if length and every visible character agree, at least 7 are visible (half of a short number), and the
-    last ones, which tell neighbours apart, are among them: 4 of 15 or more characters, else 2.
+    only if length and every visible character agree and enough is visible: at least half, and the first 6 and last 4
+    of a resident ID, the first 2 and last 2 of a plate, the first 2 and last 4 of anything else.
     """
     ours, theirs = _comparable(id_type, asked), _comparable(id_type, echoed)
     if not ours or not theirs:
         return False
     if any(mark in theirs for mark in MASK_CHARACTERS):
-        return _masked_same(ours, theirs)
+        return _masked_same(id_type, ours, theirs)
     return ours == theirs
 
 
-def _masked_same(ours: str, theirs: str) -> bool:
+def _masked_same(id_type: str, ours: str, theirs: str) -> bool:
     if len(ours) != len(theirs):
         return False
-    visible = [(a, b) for a, b in zip(ours, theirs, strict=True) if b not in MASK_CHARACTERS]
-    tail = theirs[-4:] if len(theirs) >= 15 else theirs[-2:]
-    enough = len(visible) >= min(7, (len(theirs) + 1) // 2)
-    return enough and not any(mark in tail for mark in MASK_CHARACTERS) and all(a == b for a, b in visible)
+    seen = [mark not in MASK_CHARACTERS for mark in theirs]
+    first, last = _SHOWN.get(id_type, (2, 4))
+    enough = all(seen[:first]) and all(seen[-last:]) and 2 * sum(seen) >= len(seen)
+    return enough and all(a == b for a, b, shown in zip(ours, theirs, seen, strict=True) if shown)
 
 
 def _comparable(id_type: str, text: str) -> str:

@@ -5,6 +5,7 @@ import unicodedata
 from decimal import ROUND_HALF_EVEN, Decimal, DecimalException, InvalidOperation
 
 from field_registry.errors import NotNormal
+from field_registry.numerals import chinese_number
 
 _NORMAL = re.compile(r"-?[0-9]{1,18}")
 _NUMBER = re.compile(r"([-+]?(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]*)?(?:e[-+]?[0-9]{1,2})?)(.*)")
@@ -112,9 +113,4 @@ def _capitals(text: str) -> Decimal:
     digits = re.sub("[元圆]?整?$", "", text)
     if not _CAPITALS.fullmatch(digits):
         raise NotNormal("not a number")
-    import cn2an  # 0.2 s to import, and few registers write amounts like this
-
-    try:
-        return Decimal(str(cn2an.cn2an(digits, "smart")))
-    except ValueError as error:
-        raise NotNormal("not a number in Chinese numerals") from error
+    return chinese_number(digits)

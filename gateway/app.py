@@ -7,7 +7,7 @@ that the garbage collector never scans it again (p99 74 → 21 ms). Stopping dra
 import asyncio
 import gc
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -36,10 +36,10 @@ from gateway.resolution.drafts import purge_drafts
 from gateway.resolution.pipeline import SourcePool
 from gateway.runtime import Runtime
 from gateway.security import Envelope, Pseudonyms, TokenService, load_key_ring, new_reference
-from gateway.settings import Settings, load_places, load_secrets
+from gateway.settings import Settings, load_places, load_secrets, require_safe
 from gateway.store.database import Database
 from gateway.store.sql import SqlStore
-from gateway.telemetry import Telemetry, get_logger
+from gateway.telemetry import Telemetry, get_logger, locations
 
 log = get_logger(__name__)
 
@@ -63,6 +63,7 @@ def make_runtime(settings: Settings, *, store: Store | None = None, clock: Clock
     telemetry = Telemetry()
     kept = store or SqlStore(Database(settings.database_url, pool_size=settings.database_pool_size))
     ring = load_key_ring(settings.root_key_file, create=settings.is_development)
+    pseudonyms = Pseudonyms(ring)
     return Runtime(
         settings=settings,
         clock=clock,
@@ -71,10 +72,11 @@ def make_runtime(settings: Settings, *, store: Store | None = None, clock: Clock
         ledger=AuditLog(kept.gates, telemetry),
         sealer=Envelope(ring),
         consents=ConsentReader(kept),
-        subjects=SubjectReferences(kept, Pseudonyms(ring), clock, new_reference),
+        subjects=SubjectReferences(kept, pseudonyms, clock, new_reference),
         telemetry=telemetry,
         sources=SourcePool({}, {}),
         new_reference=new_reference,
+        fingerprint=pseudonyms.fingerprint,
     )
 
 
@@ -99,6 +101,10 @@ def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
             connectors[source.id] = build_connector(source, environment)
         except BadConfiguration as error:
             log.error("source_not_usable", source=source.id, problem=str(error))
+        except Exception as error:  # noqa: BLE001  (a kind from elsewhere must cost its own sources only)
+            log.error(
+                "source_not_usable", source=source.id, problem=type(error).__name__, at=locations(error)
+            )
     return SourcePool(published.sources, connectors, on_call=runtime.telemetry.source_call)
 
 
@@ -122,7 +128,11 @@ _closing: set["asyncio.Future[None]"] = set()
 
 
 def create_app(settings: Settings, *, store: Store | None = None, clock: Clock = utc_now) -> FastAPI:
-    """The service as an ASGI application; its world is opened when it starts and closed when it stops."""
+    """The service as an ASGI application; its world is opened when it starts and closed when it stops.
+
+    Raises `UnsafeSettings` outside development, whoever serves it.
+    """
+    require_safe(settings)
     runtime = make_runtime(settings, store=store, clock=clock)
     app = FastAPI(
         title="OnceGate 一采通",
@@ -154,10 +164,15 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     runtime: Runtime = app.state.runtime
+    published = runtime.library.published.registry
+    if published.version:  # started again after it stopped, which closed the sources
+        runtime.sources = open_sources(published, runtime)
     with suppress(StoreUnavailable):  # /readyz says so; the refresher goes on trying
         await refresh(runtime)
     jobs = [
-        asyncio.create_task(_every(runtime.settings.registry_refresh_seconds, lambda: refresh(runtime))),
+        asyncio.create_task(
+            _every(runtime.settings.registry_refresh_seconds, lambda: _refresh_noting(runtime))
+        ),
         asyncio.create_task(_every(_PURGE_EVERY.total_seconds(), lambda: purge_drafts(runtime))),
     ]
     gc.collect()
@@ -176,12 +191,28 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await runtime.store.close()
 
 
-async def _every(seconds: float, job: Callable[[], Any]) -> None:
-    """Run a job again and again; an outage of the store is waited out (the store itself has logged it)."""
+async def _every(seconds: float, job: Callable[[], Awaitable[Any]]) -> None:
+    """Run a job again and again, whatever becomes of it once; a job that ends for good would end unnoticed."""
     while True:
         await asyncio.sleep(seconds)
-        with suppress(StoreUnavailable):
+        try:
             await job()
+        except StoreUnavailable:
+            pass  # waited out; the store itself has logged it
+        except Exception as error:  # noqa: BLE001  (it runs again; ending for good would go unnoticed)
+            log.error("job_failed", exception=type(error).__name__, at=locations(error))
+
+
+async def _refresh_noting(runtime: Runtime) -> None:
+    """`refresh`; what keeps it from taking up a version is told by /readyz until it succeeds."""
+    try:
+        await refresh(runtime)
+    except StoreUnavailable:
+        raise
+    except Exception:
+        runtime.library.problem = "A published version cannot be taken up by this program; see the log."
+        raise
+    runtime.library.problem = None
 
 
 def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:

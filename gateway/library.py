@@ -82,6 +82,8 @@ class Library:
         self._forms: Kept[Form] = Kept(_FORMS_KEPT)
         self._compiled: Kept[object] = Kept(_FORMS_KEPT)
         self.published = _EMPTY
+        self.problem: str | None = None
+        """What keeps a newer published version from being taken up; None when nothing does."""
 
     async def refresh(self, now: datetime) -> bool:
         """Take up what has been published since; whether anything that compiled forms depend on changed."""
@@ -97,12 +99,12 @@ class Library:
         newest = self.published.forms.get(form_id)
         wanted = newest if version is None else version
         if wanted is None:
-            raise _unknown_form(form_id)
+            raise _unknown_form()
         kept = self._forms.get((form_id, wanted))
         if kept is not None:
             return kept
         if newest is None and form_id not in await self._store.forms.current():
-            raise _unknown_form(form_id)
+            raise _unknown_form()
         publication = await self._store.forms.load(form_id, wanted)
         kept = self._forms.get((form_id, wanted))  # somebody else may have been quicker
         if kept is not None:
@@ -136,5 +138,6 @@ class Library:
         return policy_from_document({**orjson.loads(publication.document), "version": version})
 
 
-def _unknown_form(form_id: str) -> NotFound:
-    return NotFound("unknown_form", f"There is no published form {form_id!r}. GET /v1/forms lists them.")
+def _unknown_form() -> NotFound:
+    # Not repeated: what callers put where a form's id belongs has been a person's number before.
+    return NotFound("unknown_form", "There is no published form of that id. GET /v1/forms lists them.")

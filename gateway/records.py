@@ -1,7 +1,7 @@
 """Records the service passes between its rooms: who calls, who works, what was asked. Frozen; no behaviour."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
@@ -57,7 +57,7 @@ class Actor:
     """The natural person at work: `clerk`, `applicant`, `agent` or `terminal`, with the caller's own id for them."""
 
     kind: str
-    id: str
+    id: str = field(repr=False)
 
 
 class EntryKind(Word):
@@ -67,6 +67,8 @@ class EntryKind(Word):
     """About to ask sources: which items, on which ground, for whom. Committed before any pull."""
     outcome = "outcome"
     """What was released, withheld or not found. Committed before any value leaves."""
+    reread = "outcome.reread"
+    """An answer given before was given again, or withheld because a consent has ended. Committed before it leaves."""
     consent_given = "consent.given"
     consent_paused = "consent.paused"
     consent_resumed = "consent.resumed"

@@ -1,5 +1,6 @@
 """Everything a use case needs of the world, handed over as one value. Made by `gateway.app`, the composition root."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.library import Library
@@ -13,6 +14,7 @@ from gateway.telemetry import Telemetry
 class Runtime:
     """The collaborators of all use cases.
 
+    `fingerprint`: bytes → a keyed digest that tells nothing without the key, 64 characters of hexadecimal.
     `sources`: replaced as a whole when a new registry version changes them; read it once per request.
     """
 
@@ -27,3 +29,4 @@ class Runtime:
     telemetry: Telemetry
     sources: Sources
     new_reference: NewReference
+    fingerprint: Callable[[bytes], str]

@@ -19,13 +19,21 @@ def rejudge(
     `standings`: by consent id, just read; a consent that is absent or None no longer exists. `count_uses`: False at
     the second gate, where the use this request took at the first has already been subtracted.
     """
-    coverages = {id_: _coverage(standings.get(id_), now, count_uses) for id_ in consents_of(decisions)}
-    return tuple(_apply(decision, coverages) for decision in decisions)
+    reasons = {}
+    for consent_id in consents_of(decisions):
+        coverage = _coverage(standings.get(consent_id), now, count_uses)
+        if not coverage.covers:
+            reasons[consent_id] = coverage.reason
+    if not reasons:
+        return tuple(decisions)
+    return tuple(_apply(decision, reasons) for decision in decisions)
 
 
 def consents_of(decisions: Sequence[Decision]) -> frozenset[str]:
     """The ids of the consents that allowed decisions stand on: those a gate has to read, and take a use of."""
-    return frozenset(ground.id for decision in decisions if (ground := _consent_ground(decision)) is not None)
+    # Forty asks share two or three decisions: looking at each decision once is a tenth of the work.
+    distinct = {id(decision): decision for decision in decisions}.values()
+    return frozenset(ground.id for decision in distinct if (ground := _consent_ground(decision)) is not None)
 
 
 def _consent_ground(decision: Decision) -> Ground | None:
@@ -39,8 +47,8 @@ def _coverage(standing: Standing | None, now: datetime, count_uses: bool) -> Cov
     return stands(standing, now, count_uses=count_uses)
 
 
-def _apply(decision: Decision, coverages: Mapping[str, Coverage]) -> Decision:
+def _apply(decision: Decision, reasons: Mapping[str, ReasonCode]) -> Decision:
     ground = _consent_ground(decision)
-    if ground is None or coverages[ground.id].covers:
+    if ground is None or ground.id not in reasons:
         return decision
-    return Decision(False, decision.rule, coverages[ground.id].reason)
+    return Decision(False, decision.rule, reasons[ground.id])

@@ -18,6 +18,7 @@ from connectors.errors import BadConfiguration, SourceBroken, SourceFault, Sourc
 from connectors.kinds import file_mapping as m
 from connectors.load import load_schema
 from connectors.protocol import Connector, Environment, Health, Reply
+from connectors.substitution import file_path
 from field_registry import Ask, Source, Subject
 
 name = "file"
@@ -40,7 +41,7 @@ class FileConnector:
     def __init__(self, source: Source, environment: Environment) -> None:
         config = source.config
         self._id, self._key = source.id, config["key"]
-        self._path = Path(environment.base_dir) / config["path"]
+        self._path = file_path(config["path"], environment, "path")
         self._format = _format(config.get("format"), self._path)
         self._encoding = _encoding(config.get("encoding", "utf-8"))
         self._sheet: str | None = config.get("sheet")

@@ -29,6 +29,8 @@ class RequestTemplate:
     path: Template
     query: tuple[tuple[str, Template], ...]
     headers: tuple[tuple[str, Template], ...]
+    ready_headers: tuple[tuple[str, str], ...] | None
+    """The headers themselves where none names the subject, which is usual."""
     body: Callable[[Mapping[str, str]], Any] | None
     is_read: bool
 
@@ -96,12 +98,14 @@ def compile_request(config: Mapping[str, Any], auth: Parameters) -> RequestTempl
         check_header(header, text, f"request.headers.{header}")
     if method == "GET" and body is not None:
         raise BadConfiguration("request.body: a GET carries no body; use method POST")
+    fixed = auth if body is None else [*auth, ("content-type", "application/json")]
+    headers = {**config.get("headers", {})}
     return RequestTemplate(
         method=method,
         path=m.compile_template(config["path"], "request.path"),
         query=_templates(config.get("query", {}), "request.query"),
-        headers=_templates(config.get("headers", {}), "request.headers")
-        + tuple((name, _constant(value)) for name, value in auth),
+        headers=_templates(headers, "request.headers") + _constants(fixed),
+        ready_headers=None if any("{" in text for text in headers.values()) else (*headers.items(), *fixed),
         body=None if body is None else _compile_body(body),
         is_read=bool(config.get("retry", True)),
     )
@@ -146,7 +150,7 @@ def render(
     Raises `SourceBroken` when the identifier cannot stand where the template wants it.
     """
     values = {"id_no": subject.id_no, "id_type": subject.id_type}
-    query = [(name, fill(values)) for name, fill in template.query]
+    query = [(name, fill(values)) for name, fill in template.query] if template.query else []
     content = None if template.body is None else template.body(values)
     if isinstance(content, dict):
         content.update((name, int(value)) for name, value in extra)
@@ -267,8 +271,8 @@ def check_header(name: str, value: str, where: str) -> None:
 
 def _record(document: Any, pointer: m.Pointer) -> Any:
     """The one record, None when there is none, `AMBIGUOUS` when there are more."""
-    parent, found = m.look_up(document, pointer[:-1]), m.look_up(document, pointer)
-    if found is None and pointer and not (isinstance(parent, dict) and pointer[-1] in parent):
+    found = m.look_up(document, pointer)
+    if found is None and pointer and not _has_key(m.look_up(document, pointer[:-1]), pointer[-1]):
         # An answer that lost its record changed its shape: calling that "no record" would hide it for weeks.
         raise SourceBroken("the answer has nothing where answer.record points")
     if isinstance(found, list):
@@ -280,6 +284,10 @@ def _record(document: Any, pointer: m.Pointer) -> Any:
     if not isinstance(found, dict):
         raise SourceBroken("answer.record does not lead to an object in the answer")
     return found
+
+
+def _has_key(node: Any, key: str) -> bool:
+    return isinstance(node, dict) and key in node
 
 
 def _condition(config: Mapping[str, Any] | None) -> Condition | None:
@@ -305,7 +313,7 @@ def _compile_body(node: Any) -> Callable[[Mapping[str, str]], Any]:
 
 
 def _path(template: Template, values: Mapping[str, str]) -> str:
-    path = template({name: quote(value, safe="") for name, value in values.items()})
+    path = template({"id_no": _quoted(values["id_no"]), "id_type": _quoted(values["id_type"])})
     # Dots would climb out of the path and an empty part would ask for the whole collection.
     climbs = "/." in path and any(part in (".", "..") for part in path.split("/"))
     if climbs or not values["id_no"].strip():
@@ -313,10 +321,15 @@ def _path(template: Template, values: Mapping[str, str]) -> str:
     return path
 
 
+def _quoted(text: str) -> str:
+    """Percent-encoded; most identifiers are letters and digits, which need nothing."""
+    return text if text.isascii() and text.isalnum() else quote(text, safe="")
+
+
 def _headers(template: RequestTemplate, values: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if template.ready_headers is not None:
+        return template.ready_headers
     headers = [(name, fill(values)) for name, fill in template.headers]
-    if template.body is not None:
-        headers.append(("content-type", "application/json"))
     if not all(_is_header_text(value) for _, value in headers):
         raise SourceBroken("the identifier cannot stand in a header of the request")
     return tuple(headers)
@@ -328,6 +341,10 @@ def _is_header_text(value: str) -> bool:
 
 def _query(query: Parameters) -> str:
     return "?" + urlencode(query, quote_via=quote, safe="") if query else ""
+
+
+def _constants(headers: Parameters) -> tuple[tuple[str, Template], ...]:
+    return tuple((name, _constant(value)) for name, value in headers)
 
 
 def _constant(text: str) -> Template:

@@ -6,12 +6,12 @@ replies is pure and stands in `sandbox_mapping`.
 
 import asyncio
 from collections.abc import Sequence
-from pathlib import Path
 
 from connectors.errors import SourceBroken, SourceTimeout
 from connectors.kinds import sandbox_mapping as m
 from connectors.load import check_personas, load_personas, load_schema
 from connectors.protocol import Connector, Environment, Health, Reply
+from connectors.substitution import file_path
 from field_registry import Ask, Source, Subject
 
 name = "sandbox"
@@ -30,7 +30,7 @@ class SandboxConnector:
         given = source.config["personas"]
         if isinstance(given, str):
             # A small file of ours, read once: the one exception to building without I/O.
-            self._personas = load_personas(Path(environment.base_dir) / given)
+            self._personas = load_personas(file_path(given, environment, "personas"))
         else:
             self._personas = check_personas(given)
         m.check_faults(self._personas)

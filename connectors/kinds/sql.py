@@ -3,7 +3,8 @@
 SQLite opens with `mode=ro` and `query_only`; PostgreSQL (also openGauss and Kingbase) with
 `default_transaction_read_only` and a statement timeout; MySQL with read-only transactions and `max_execution_time`.
 PostgreSQL is asked from the event loop; the other two, whose drivers block, from threads of the connector's own.
-What may be asked and how rows are read is pure and stands in `sql_mapping`.
+What may be asked and how rows are read is pure and stands in `sql_mapping`; where a database may live is judged in
+`sql_address`.
 Does not cover a database function with side effects outside its database.
 """
 
@@ -11,7 +12,6 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import quote
 
@@ -20,11 +20,14 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.util import await_only
 
 from connectors.errors import BadConfiguration, SourceBroken, SourceDenied, SourceFault, SourceTimeout
 from connectors.kinds import sql_mapping as m
+from connectors.kinds.sql_address import Server, check_parameters
 from connectors.load import load_schema
 from connectors.protocol import Connector, Environment, Health, Reply
+from connectors.substitution import FromPlace, file_path
 from field_registry import Ask, Source, Subject
 
 name = "sql"
@@ -53,7 +56,7 @@ class SqlConnector:
         self._query = _statement(config["query"], "query")
         self._rows = {key: _statement(query, f"rows.{key}") for key, query in config.get("rows", {}).items()}
         self._echo, self._recorded_at = config.get("echo"), config.get("recorded_at")
-        self._database = _database(_url(config, environment), source)
+        self._database = _database(_url(config, environment), source, environment)
         self._closed = False
 
     def __repr__(self) -> str:
@@ -218,16 +221,16 @@ def _url(config: Mapping[str, Any], environment: Environment) -> URL:
         return url
     if not url.database or url.database == ":memory:":
         raise BadConfiguration("url: sqlite needs a file, as in sqlite:///register.db")
-    return url.set(database=str(Path(environment.base_dir) / url.database))
+    named = FromPlace(url.database) if isinstance(config["url"], FromPlace) else url.database
+    return url.set(database=str(file_path(named, environment, "url")))
 
 
-def _database(url: URL, source: Source) -> _Database:
-    seconds = source.timeout.total_seconds()
+def _database(url: URL, source: Source, environment: Environment) -> _Database:
     makers: dict[str, Callable[[], _Database]] = {
         "sqlite": lambda: _sqlite(url, source),
-        "postgresql": lambda: _postgresql(url, source, seconds),
-        "postgres": lambda: _postgresql(url, source, seconds),
-        "mysql": lambda: _mysql(url, source, seconds),
+        "postgresql": lambda: _postgresql(url, source, _server(url, "postgresql", 5432, environment)),
+        "postgres": lambda: _postgresql(url, source, _server(url, "postgresql", 5432, environment)),
+        "mysql": lambda: _mysql(url, source, _server(url, "mysql", 3306, environment)),
     }
     backend = url.drivername.partition("+")[0]
     if backend not in makers:
@@ -239,6 +242,13 @@ def _database(url: URL, source: Source) -> _Database:
     except ImportError as error:
         extra = "mysql" if backend == "mysql" else "postgres"
         raise BadConfiguration(f"url: {backend} needs a driver; install oncegate[{extra}]") from error
+
+
+def _server(url: URL, database: str, port: int, environment: Environment) -> Server:
+    check_parameters(database, url.query)
+    if not url.host:  # the driver would take a socket of this machine, or what its environment says
+        raise BadConfiguration("url: names no host")
+    return Server(url.host, url.port or port, environment)
 
 
 def _pool(source: Source) -> dict[str, Any]:
@@ -269,7 +279,8 @@ def _harden_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
     )  # every 10,000 steps of its machine, about a millisecond
 
 
-def _postgresql(url: URL, source: Source, seconds: float) -> _Database:
+def _postgresql(url: URL, source: Source, server: Server) -> _Database:
+    seconds = source.timeout.total_seconds()
     options = f"-c default_transaction_read_only=on -c statement_timeout={int(seconds * 1000)}"
     engine = create_async_engine(
         url.set(drivername="postgresql+psycopg"),
@@ -282,10 +293,19 @@ def _postgresql(url: URL, source: Source, seconds: float) -> _Database:
         },
         **_pool(source),
     )
+
+    @event.listens_for(engine.sync_engine, "do_connect")
+    def _pin(_dialect: Any, _record: Any, _args: Any, parameters: dict[str, Any]) -> None:
+        addresses = await_only(server.look_up_soon())
+        # The name stays beside each address: certificates are judged by it.
+        parameters["host"] = ",".join([parameters["host"]] * len(addresses))
+        parameters["hostaddr"] = ",".join(addresses)
+
     return _AsyncDatabase(engine)
 
 
-def _mysql(url: URL, source: Source, seconds: float) -> _Database:
+def _mysql(url: URL, source: Source, server: Server) -> _Database:
+    seconds = source.timeout.total_seconds()
     wait = max(1, int(seconds))
     engine = create_engine(
         url.set(drivername="mysql+pymysql"),
@@ -299,6 +319,13 @@ def _mysql(url: URL, source: Source, seconds: float) -> _Database:
         },
         **_pool(source),
     )
+
+    @event.listens_for(engine, "do_connect")
+    def _pin(dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Any:
+        connection = dialect.connect(*args, **parameters, defer_connect=True)
+        connection.connect(server.connect(wait))
+        return connection
+
     return _ThreadDatabase(engine, min(POOL_SIZE, source.max_concurrent))
 
 

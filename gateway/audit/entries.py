@@ -4,7 +4,7 @@ Canonical here: keys sorted, no white space, UTF-8, no floating point: for such 
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -46,10 +46,9 @@ def canonical(document: Mapping[str, Any]) -> bytes:
 
 
 def rfc3339(moment: datetime) -> str:
-    """UTC to the microsecond, ending in Z.
+    """UTC to the microsecond, ending in Z, whatever zone an aware time comes in.
 
-    >>> from datetime import UTC
     >>> rfc3339(datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=UTC))
     '2026-11-21T02:03:04.000005Z'
     """
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"

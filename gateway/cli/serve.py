@@ -20,8 +20,9 @@ from gateway.cli.common import (
     runtime_of,
     settings_of,
 )
+from gateway.errors import BadSettings
 from gateway.resolution.drafts import purge_drafts
-from gateway.settings import Settings, load_settings, require_safe
+from gateway.settings import Settings, load_settings, require_safe, unknown_variables
 from gateway.store.migrate import migrate as migrate_database
 from gateway.store.migrate import pending
 from gateway.telemetry import configure_logging
@@ -45,6 +46,9 @@ def serve(
 ) -> None:
     """Serve the API."""
     given = (("host", host), ("port", port), ("workers", workers))
+    strange = unknown_variables(os.environ)
+    if strange:  # a misspelt safety setting would otherwise silently keep its default
+        raise BadSettings(strange)
     settings = settings_of(state)
     os.environ.update(environment_of_state(state))  # what worker processes are told by
     run_server(settings.model_copy(update={name: value for name, value in given if value is not None}))

@@ -15,7 +15,7 @@ from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
 from gateway.audit.entries import make_entry, rfc3339
 from gateway.consents.commands import RecordConsent
-from gateway.errors import Conflict, NotFound, NotValid
+from gateway.errors import Conflict, NotAllowed, NotFound, NotValid
 from gateway.records import Caller, ConsentEvent, Entry, EntryKind, StoredConsent
 from gateway.runtime import Runtime
 from policies import Consent, ConsentState, Standing
@@ -94,6 +94,10 @@ async def move_consent(
     """
     move = MOVES[how]
     stored = await _theirs(consent_id, caller, runtime)
+    if how == "resume" and caller.department != stored.department:
+        raise NotAllowed(
+            "not_the_recording_department", "Only the department that recorded a consent resumes it."
+        )
     if stored.consent.standing.state is move.state:
         return view(stored, runtime)
     now = runtime.clock()
@@ -120,14 +124,14 @@ def check(command: RecordConsent, now: datetime, runtime: Runtime) -> None:
     except BadIdentifier as error:
         errors.append({"pointer": "/subject", "code": error.code, "detail": str(error)})
     if command.purpose not in published.policy.purposes:
-        detail = f"There is no purpose {command.purpose[:60]!r}; use the purpose of the form it is for."
+        detail = "There is no such purpose; use the purpose of the form it is for."
         errors.append({"pointer": "/purpose", "code": "unknown_purpose", "detail": detail})
     if command.form is not None and command.form not in published.forms:
-        detail = f"There is no published form {command.form[:60]!r}. GET /v1/forms lists them."
+        detail = "There is no published form of that id. GET /v1/forms lists them."
         errors.append({"pointer": "/form", "code": "unknown_form", "detail": detail})
     for number, item in enumerate(command.items):
         if item not in published.registry.items:
-            detail = f"There is no item {item[:60]!r} in the registry. GET /v1/items lists them."
+            detail = "There is no such item in the registry. GET /v1/items lists them."
             errors.append({"pointer": f"/items/{number}/item", "code": "unknown_item", "detail": detail})
     errors.extend(_period_faults(command, now, runtime))
     if errors:
@@ -141,7 +145,7 @@ def _period_faults(command: RecordConsent, now: datetime, runtime: Runtime) -> l
     begin = command.not_before or now
     if command.expires_at <= max(now, begin):
         detail = "expires_at must lie in the future and after not_before."
-    elif command.expires_at > begin + longest:
+    elif command.expires_at - begin > longest:
         detail = f"A consent may run {longest.days} days at most; choose an earlier expires_at."
     else:
         return []

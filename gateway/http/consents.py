@@ -8,11 +8,19 @@ from fastapi import APIRouter, Request, Response
 from gateway.consents import RecordConsent, move_consent, read_consent, record_consent
 from gateway.errors import NotValid
 from gateway.http.problems import problem_responses
-from gateway.http.routing import BEARER, body_of, caller_of, created_once, json_response, runtime_of
+from gateway.http.routing import (
+    AUTHENTICATED,
+    BEARER,
+    body_of,
+    caller_of,
+    created_once,
+    json_response,
+    runtime_of,
+)
 from gateway.http.schemas.consents import ConsentAnswer, ConsentBody, MoveBody
 from gateway.records import CallerRole
 
-router = APIRouter(tags=["consents"])
+router = APIRouter(tags=["consents"], dependencies=AUTHENTICATED)
 
 
 class Step(StrEnum):

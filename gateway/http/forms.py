@@ -8,12 +8,21 @@ from forms.definition import Form
 from forms.describe import field_descriptions, layout_of
 from forms.validate import schema_of
 from gateway.http.problems import problem_responses
-from gateway.http.routing import BEARER, Cursor, Limit, caller_of, json_response, page, runtime_of
+from gateway.http.routing import (
+    AUTHENTICATED,
+    BEARER,
+    Cursor,
+    Limit,
+    caller_of,
+    json_response,
+    page,
+    runtime_of,
+)
 from gateway.http.schemas.registry import FormBody, FormPage
 from gateway.library import Published
 from gateway.records import FormPublication
 
-router = APIRouter(tags=["forms"])
+router = APIRouter(tags=["forms"], dependencies=AUTHENTICATED)
 
 
 @router.get(

@@ -32,6 +32,7 @@ _TITLES = {
         errors.TooLarge, errors.NotValid, errors.TooMany, errors.Unavailable,
     )
 }  # fmt: skip
+_MOST_FINDINGS = 100
 _TITLES |= {
     405: "Method not allowed",
     408: "Request timeout",
@@ -171,6 +172,9 @@ def _headers_for(error: GatewayError) -> dict[str, str]:
 
 def not_valid(error: RequestValidationError | ValidationError) -> GatewayError:
     """What a body of the wrong shape is answered with: every finding by its place and rule, none with its content."""
+    is_long = isinstance(error, ValidationError) and error.error_count() > _MOST_FINDINGS
+    if is_long:  # describing each of ten thousand would stall everybody else
+        return NotValid("not_valid", f"The request has more than {_MOST_FINDINGS} faults; see /openapi.json.")
     findings: Sequence[Mapping[str, Any]] = error.errors()
     if any(finding["type"] == "json_invalid" for finding in findings):
         return BadRequest(*_HTTP[400])

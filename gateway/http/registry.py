@@ -6,12 +6,21 @@ from fastapi import APIRouter, Request, Response
 
 from field_registry import Binding, Item, Source
 from gateway.http.problems import problem_responses
-from gateway.http.routing import BEARER, Cursor, Limit, caller_of, json_response, paged_items, runtime_of
+from gateway.http.routing import (
+    AUTHENTICATED,
+    BEARER,
+    Cursor,
+    Limit,
+    caller_of,
+    json_response,
+    paged_items,
+    runtime_of,
+)
 from gateway.http.schemas.registry import BindingPage, ItemPage, SourcePage, TraceBody
 from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.shape import describe_source
 
-router = APIRouter(tags=["registry"])
+router = APIRouter(tags=["registry"], dependencies=AUTHENTICATED)
 _READ = problem_responses(401, 403, 422, 503)
 
 

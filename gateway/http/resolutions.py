@@ -6,7 +6,15 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.errors import NotValid
 from gateway.http.problems import problem_responses
-from gateway.http.routing import BEARER, body_of, caller_of, created_once, language_of, runtime_of
+from gateway.http.routing import (
+    AUTHENTICATED,
+    BEARER,
+    body_of,
+    caller_of,
+    created_once,
+    language_of,
+    runtime_of,
+)
 from gateway.http.schemas.resolutions import ResolutionBody, ResolveBody
 from gateway.records import Actor, Caller, CallerRole
 from gateway.resolution.commands import ResolveCommand
@@ -14,7 +22,7 @@ from gateway.resolution.drafts import read_answer
 from gateway.resolution.pipeline import resolve
 from gateway.runtime import Runtime
 
-router = APIRouter(tags=["resolutions"])
+router = APIRouter(tags=["resolutions"], dependencies=AUTHENTICATED)
 
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"model": ResolutionBody, "description": "One outcome for every field of the form."}

@@ -1,13 +1,14 @@
 """What routes share: the runtime, the caller, the language, bodies, pages, and creating once."""
 
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, TypeVar, cast
 
 import orjson
-from fastapi import Query, Request, Response
+from fastapi import Depends, Query, Request, Response
 from pydantic import BaseModel
 
+from connectors.errors import SourceBroken
+from connectors.strict_json import parse_json
 from gateway.errors import BadRequest, Conflict, NotAuthenticated
 from gateway.records import Caller
 from gateway.runtime import Runtime
@@ -44,9 +45,26 @@ def caller_of(request: Request, *roles: str) -> Caller:
     return caller
 
 
+def _authenticated(request: Request) -> None:
+    caller_of(request)
+
+
+AUTHENTICATED = [Depends(_authenticated)]
+"""For routers whose every route needs a caller: who cannot be told learns nothing about what is wrong besides."""
+
+
 async def body_of(request: Request, model: type[Body]) -> Body:
-    """The body as that model; raises pydantic's `ValidationError`, which becomes a 422 problem."""
-    return model.model_validate_json(await request.body())
+    """The body as that model, read strictly: of a key that stands twice nobody knows which was meant.
+
+    Raises `BadRequest`, or pydantic's `ValidationError`, which becomes a 422 problem.
+    """
+    try:
+        document = parse_json(await request.body())
+    except SourceBroken:
+        raise BadRequest(
+            "not_json", "The body is not one JSON document, or has a key twice in one object."
+        ) from None
+    return model.model_validate(document)
 
 
 def language_of(request: Request) -> str:
@@ -93,8 +111,9 @@ async def created_once(
         raise BadRequest("idempotency_key_invalid", "An Idempotency-Key has 1 to 200 characters.")
     runtime = runtime_of(request)
     keys, now = runtime.store.idempotency, runtime.clock()
-    key = hashlib.sha256(header.encode()).hexdigest()
-    digest = hashlib.sha256(request.url.path.encode() + b"\n" + await request.body()).hexdigest()
+    # Under a key: a bare hash of a body that names a person is as good as the person's number.
+    key = runtime.fingerprint(header.encode())
+    digest = runtime.fingerprint(request.scope["path"].encode() + b"\n" + await request.body())
     before = await keys.claim(caller.id, key, digest, now)
     if before is not None:
         made = _made_before(before, digest)

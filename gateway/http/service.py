@@ -8,7 +8,16 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.errors import CacheUnavailable, OAuthError, StoreUnavailable
 from gateway.http.problems import problem_responses
-from gateway.http.routing import BEARER, Cursor, Limit, caller_of, json_response, page, runtime_of
+from gateway.http.routing import (
+    AUTHENTICATED,
+    BEARER,
+    Cursor,
+    Limit,
+    caller_of,
+    json_response,
+    page,
+    runtime_of,
+)
 from gateway.http.schemas.registry import EntryPage
 from gateway.http.schemas.service import Health, Readiness, TokenBody, TokenProblem
 from gateway.records import CallerRole, Entry
@@ -95,6 +104,8 @@ async def get_readiness(request: Request) -> Response:
     except StoreUnavailable:
         problems.append("The database cannot be reached.")
     published = runtime.library.published
+    if runtime.library.problem:
+        problems.append(runtime.library.problem)
     if not published.registry.version:
         problems.append("No registry is published; run `oncegate registry import DIR`.")
     if not published.policy.version:
@@ -126,6 +137,7 @@ async def get_metrics(request: Request) -> Response:
 @router.get(
     "/v1/audit/entries",
     tags=["audit"],
+    dependencies=AUTHENTICATED,
     summary="Entries of the log, oldest first",
     responses={200: {"model": EntryPage}, **problem_responses(401, 403, 422, 503)},
     openapi_extra=BEARER,

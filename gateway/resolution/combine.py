@@ -24,8 +24,10 @@ from policies.reasons import outcome_of
 _WRONG_SUBJECT = Missing(OutcomeCode.wrong_subject)
 _EMPTY = Missing(OutcomeCode.empty_at_source)
 _INVALID = Missing(OutcomeCode.invalid_value)
+_UNREADABLE = Missing(OutcomeCode.invalid_value, "reader_failed")  # ours, not the register's
 _CONFLICT = Missing(OutcomeCode.conflict)
 _NO_REPLY = Missing(OutcomeCode.source_error, "no_reply")
+_LONGEST_STAMP = 40
 _REGISTERS = frozenset({Tier.A, Tier.B})
 
 
@@ -47,13 +49,14 @@ def combine(
 ) -> Combined:
     """One answer per wanted (role, item). `replies`: by the ask's place in the plan; refused asks have none."""
     reading = _Reading(plan, retrieved_at)
-    found: dict[Key, Value | Missing] = {**plan.unable, **plan.impossible}
+    found: dict[Key, Value | Missing] = dict(plan.known)
     chosen: dict[Key, int] = {}
     rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
-    for place, (ask, decision) in enumerate(zip(plan.asks, decisions, strict=True)):
+    for place, decision in enumerate(decisions):
+        ask = plan.asks[place]
         key = (ask.role, ask.item.id)
         if decision.allowed:
-            answer = reading.answer(ask, replies.get(place, _NO_REPLY))
+            answer = reading.answer(place, ask, replies.get(place, _NO_REPLY))
         else:
             answer = Missing(outcome_of(decision.reason), decision.reason)
         if key in chosen:
@@ -69,40 +72,40 @@ class _Reading:
     """Reads replies; remembers what is the same for all values of one record."""
 
     def __init__(self, plan: Plan, retrieved_at: datetime) -> None:
-        self._readers = plan.compiled.readers
+        self._readers = plan.readers
         self._tiers = plan.compiled.tiers
         self._retrieved_at = retrieved_at
-        self._records: dict[tuple[int, str], Provenance | None] = {}
+        self._records: dict[tuple[int, int, str], Provenance | None] = {}
         self.alarms: set[str] = set()
 
-    def answer(self, ask: Ask, reply: Reply) -> Value | Missing:
+    def answer(self, place: int, ask: Ask, reply: Reply) -> Value | Missing:
         if not isinstance(reply, Found):
             if reply.reason is OutcomeCode.wrong_subject:
                 self.alarms.add(ask.binding.source)
             return reply
-        provenance = self._provenance(ask, reply.record)
+        # Judged once per record, but for each subject and source anew: a connector may share a record between them.
+        # The ids stay theirs, for the plan and the replies outlive this.
+        key = (id(reply.record), id(ask.subject), ask.binding.source)
+        if key not in self._records:
+            self._records[key] = self._provenance(ask, reply.record)
+        provenance = self._records[key]
         if provenance is None:
             return _WRONG_SUBJECT
-        if is_blank(reply.raw):
-            return _EMPTY
         try:
-            value = self._readers[ask.item.id, ask.binding.source](reply.raw)
+            value = self._readers[place](reply.raw)
         except NotNormal:
             return _INVALID
+        except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
+            return _UNREADABLE
         return _EMPTY if value is None else Value(value, provenance)
 
     def _provenance(self, ask: Ask, record: Record) -> Provenance | None:
         """Where the record's values come from; None when the record is somebody else's."""
         source = ask.binding.source
-        key = (id(record), source)
-        if key not in self._records:
-            if not _is_about(ask.subject, record.echo):
-                self.alarms.add(source)
-                self._records[key] = None
-            else:
-                day = _day(record.recorded_at)
-                self._records[key] = Provenance(source, self._tiers[source], day, self._retrieved_at)
-        return self._records[key]
+        if not _is_about(ask.subject, record.echo):
+            self.alarms.add(source)
+            return None
+        return Provenance(source, self._tiers[source], _day(record.recorded_at), self._retrieved_at)
 
 
 def _is_about(subject: Subject, echo: object) -> bool:
@@ -114,7 +117,10 @@ def _is_about(subject: Subject, echo: object) -> bool:
 
 def _day(recorded_at: object) -> date | None:
     """The day a register says it recorded something; None when it says none that can be read."""
-    return _day_of_text(recorded_at) if isinstance(recorded_at, str) else _read_day(recorded_at)
+    if not isinstance(recorded_at, str):
+        return _read_day(recorded_at)
+    # No spelling of a time is longer, and what is remembered must not be as large as a source pleases.
+    return _day_of_text(recorded_at) if len(recorded_at) <= _LONGEST_STAMP else None
 
 
 @lru_cache(maxsize=4096)

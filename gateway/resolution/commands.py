@@ -32,6 +32,6 @@ class ResolveCommand:
     subjects: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
     consents: tuple[str, ...] = ()
     answers: Mapping[str, Any] = field(repr=False, default_factory=dict)
-    case: str | None = None
+    case: str | None = field(repr=False, default=None)
     delivery: Delivery = Delivery.values
     language: str = "zh"

@@ -27,13 +27,17 @@ class Wanted:
     """One item of one role that the form can use, and the sources that may be asked for it, in order of trust.
 
     `paths`: the fields it would fill; it is asked for only while one of them is shown and not yet typed.
-    `rows`: for a repeating group, its line; None otherwise.
+    `key`: role and item id. `sources`, `readers`: in the order of `bindings`; a reader makes a raw value the item's
+    normal one, None when it is blank, and raises `NotNormal`. `rows`: for a repeating group, its line; None otherwise.
     """
 
+    key: tuple[str, str]
     role: str
     item: Item
     paths: tuple[str, ...]
     bindings: tuple[Binding, ...]
+    sources: tuple[Source, ...]
+    readers: tuple[Reader, ...]
     rows: RowsLine | None = None
 
     def columns(self, source_id: str, visible: Mapping[str, bool | None]) -> Columns:
@@ -45,8 +49,8 @@ class Wanted:
 class CompiledForm:
     """A form version ready to be resolved.
 
-    `rows_of`: path of a repeating group → role and item its rows come by. `readers`: (item id, source id) → what makes
-    a raw value the item's normal one; raises `NotNormal`.
+    `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
+    `has_conditions`: whether any field's visibility depends on an answer.
     """
 
     form: Form
@@ -56,8 +60,8 @@ class CompiledForm:
     lines: tuple[Line, ...]
     visibility: Visibility
     wanted: tuple[Wanted, ...]
-    rows_of: Mapping[str, tuple[str, str]]
-    readers: Mapping[tuple[str, str], Reader]
+    key_of: Mapping[str, tuple[str, str]]
+    has_conditions: bool
     validator: Validator
     tiers: Mapping[str, Tier]
 
@@ -73,7 +77,7 @@ class CompiledForm:
 def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> CompiledForm:
     """The form bound to that registry and policy, for that day."""
     lines = bind(form, registry, on)
-    wanted = (*_wanted_items(lines), *_wanted_rows(bind_rows(form, registry, on)))
+    wanted = (*_wanted_items(lines, registry), *_wanted_rows(bind_rows(form, registry, on), registry))
     return CompiledForm(
         form=form,
         registry=registry,
@@ -82,46 +86,65 @@ def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> Co
         lines=lines,
         visibility=compile_visibility(form),
         wanted=wanted,
-        rows_of={group.path: (group.role, group.item or "") for group in form.groups},
-        readers=_readers(wanted, registry),
+        key_of={line.path: _key_of(line) for line in lines},
+        has_conditions=any(field.visible_when is not None for field in form.fields),
         validator=Validator(form.schema or schema_of(form, registry)),
         tiers={source.id: source.tier for source in registry.sources.values()},
     )
 
 
-def _wanted_items(lines: tuple[Line, ...]) -> list[Wanted]:
-    paths: dict[tuple[str, str], list[Line]] = {}
+def _wanted_items(lines: tuple[Line, ...], registry: Registry) -> list[Wanted]:
+    by_key: dict[tuple[str, str], list[Line]] = {}
     for line in lines:
         if line.group is None and line.item is not None and line.outcome is None:
-            paths.setdefault((line.field.role, line.item.id), []).append(line)
-    return [
-        Wanted(role, of[0].item, tuple(line.path for line in of), of[0].bindings)
-        for (role, _), of in paths.items()
-        if of[0].item is not None
-    ]
+            by_key.setdefault((line.field.role, line.item.id), []).append(line)
+    return [_wanted_item(key, of, registry) for key, of in by_key.items()]
 
 
-def _wanted_rows(groups: tuple[RowsLine, ...]) -> list[Wanted]:
-    return [Wanted(rows.group.role, rows.item, _paths_of(rows), rows.bindings, rows) for rows in groups]
+def _wanted_item(key: tuple[str, str], lines: list[Line], registry: Registry) -> Wanted:
+    item = registry.items[key[1]]
+    bindings = _askable(lines[0].bindings, registry)
+    return Wanted(
+        key=key,
+        role=key[0],
+        item=item,
+        paths=tuple(line.path for line in lines),
+        bindings=bindings,
+        sources=tuple(registry.sources[binding.source] for binding in bindings),
+        readers=tuple(_reader(item, binding, registry) for binding in bindings),
+    )
 
 
-def _paths_of(rows: RowsLine) -> tuple[str, ...]:
-    return tuple(path for paths in rows.paths.values() for path in paths)
+def _wanted_rows(groups: tuple[RowsLine, ...], registry: Registry) -> list[Wanted]:
+    return [_wanted_group(rows, _askable(rows.bindings, registry), registry) for rows in groups]
 
 
-def _readers(wanted: tuple[Wanted, ...], registry: Registry) -> dict[tuple[str, str], Reader]:
-    readers: dict[tuple[str, str], Reader] = {}
-    for want in wanted:
-        for binding in want.bindings:
-            key = want.item.id, binding.source
-            if want.rows is None:
-                readers[key] = _reader(want.item, binding, registry)
-            else:
-                columns = want.rows.columns[binding.source]
-                readers[key] = _rows_reader(
-                    {item.id: _reader(item, column, registry) for item, column in columns}
-                )
-    return readers
+def _wanted_group(rows: RowsLine, bindings: tuple[Binding, ...], registry: Registry) -> Wanted:
+    return Wanted(
+        key=(rows.group.role, rows.item.id),
+        role=rows.group.role,
+        item=rows.item,
+        paths=tuple(path for paths in rows.paths.values() for path in paths),
+        bindings=bindings,
+        sources=tuple(registry.sources[binding.source] for binding in bindings),
+        readers=tuple(_reader_of_rows(rows, binding.source, registry) for binding in bindings),
+        rows=rows,
+    )
+
+
+def _askable(bindings: tuple[Binding, ...], registry: Registry) -> tuple[Binding, ...]:
+    """The bindings whose source exists; `check` refuses others, but a stored registry must not fail a form."""
+    return tuple(binding for binding in bindings if binding.source in registry.sources)
+
+
+def _key_of(line: Line) -> tuple[str, str]:
+    if line.group is not None:
+        return line.group.role, line.group.item or ""
+    return line.field.role, line.field.item or ""
+
+
+def _reader_of_rows(rows: RowsLine, source: str, registry: Registry) -> Reader:
+    return _rows_reader({item.id: _reader(item, column, registry) for item, column in rows.columns[source]})
 
 
 def _reader(item: Item, binding: Binding, registry: Registry) -> Reader:
@@ -145,6 +168,8 @@ def _rows_reader(columns: Mapping[str, Reader]) -> Reader:
             return Missing(OutcomeCode.invalid_value)
 
     def read_rows(raw: object) -> object:
+        if is_blank(raw):  # no rows are no value: the next source may know of some
+            return None
         if not isinstance(raw, list) or not all(isinstance(row, Mapping) for row in raw):
             raise NotNormal("expected a list of rows")
         return [{item: cell(row.get(item), read) for item, read in columns.items()} for row in raw]

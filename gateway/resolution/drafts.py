@@ -1,14 +1,17 @@
 """Answers kept until they are submitted or their time is over: read again, and purged when it is."""
 
+from collections.abc import Mapping
+
 from gateway.audit.entries import make_entry
 from gateway.errors import Gone, NotFound
-from gateway.records import Caller, Draft, Entry, EntryKind
+from gateway.records import Caller, Draft, Entry, EntryKind, GateRequest, GateWrite
 from gateway.runtime import Runtime
+from policies import Standing
 from policies.consent import stands
 
 
 async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> bytes:
-    """The answer exactly as it was given, to the caller it was given to.
+    """The answer exactly as it was given, to the caller it was given to, once the reading itself is an entry.
 
     Raises `NotFound` for anybody else's, `Gone` once it expired, was purged, or a consent it rests on stands no more.
     """
@@ -17,17 +20,34 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> b
         raise NotFound("unknown_resolution", "There is no such resolution of yours; check its id.")
     if draft.sealed is None or runtime.clock() >= draft.valid_until:
         raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
-    await _check_consents(draft, runtime)
+    if not await _pass_gate(draft, caller, runtime):
+        raise Gone("consent_ended", "A consent this answer rests on has ended; resolve the form again.")
+    runtime.telemetry.entries(EntryKind.reread)
     return runtime.sealer.open(draft.sealed, table="resolution", column="sealed", row=resolution_id)
 
 
-async def _check_consents(draft: Draft, runtime: Runtime) -> None:
-    stored = await runtime.consents.read(draft.consents)
+async def _pass_gate(draft: Draft, caller: Caller, runtime: Runtime) -> bool:
+    """Whether every consent still stands, read in the transaction that notes the reading. It takes no use."""
     now = runtime.clock()
-    for consent_id in draft.consents:
-        consent = stored.get(consent_id)
-        if consent is None or not stands(consent.consent.standing, now, count_uses=False).covers:
-            raise Gone("consent_ended", "A consent this answer rests on has ended; resolve the form again.")
+    entry_id = runtime.new_reference("aud", now)
+
+    def write(standings: Mapping[str, Standing | None]) -> GateWrite[bool]:
+        at = runtime.clock()
+        ended = [
+            consent_id
+            for consent_id, standing in standings.items()
+            if standing is None or not stands(standing, at, count_uses=False).covers
+        ]
+        facts = {
+            "form": [draft.form, draft.form_version],
+            "department": caller.department,
+            "result": "withheld" if ended else "released",
+            "ended": ended,
+        }
+        entry = make_entry(entry_id, EntryKind.reread, now, caller=caller.id, request=draft.id, facts=facts)
+        return GateWrite(entry, not ended)
+
+    return await runtime.ledger.pass_gate(GateRequest(draft.consents, write))
 
 
 async def purge_drafts(runtime: Runtime) -> int:

@@ -9,7 +9,7 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,7 +49,7 @@ class Released:
 
     id: str
     settled: Settled
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 async def note_intent(
@@ -129,8 +129,10 @@ def _private(passage: Passage) -> dict[str, Any]:
 
 def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     """Per ask: role, item, source, allowed, rule, and the ground or the reason."""
+    distinct = {id(decision): decision for decision in decisions}  # forty asks share two or three
+    footings = {key: _footing(decision) for key, decision in distinct.items()}
     return [
-        [ask.role, ask.item.id, ask.binding.source, decision.allowed, decision.rule, _footing(decision)]
+        [ask.role, ask.item.id, ask.binding.source, decision.allowed, decision.rule, footings[id(decision)]]
         for ask, decision in zip(plan.asks, decisions, strict=True)
     ]
 
@@ -160,7 +162,7 @@ def _outcome_entry(
             "delivery": passage.command.delivery.value,
             "result": "released" if not FILLED.isdisjoint(fields) else "nothing_released",
             "fields": {code.value: paths for code, paths in fields.items()},
-            "refusals": sorted({each.reason.value for each in settled.decisions if not each.allowed}),
+            "refusals": sorted({str(each.reason) for each in settled.decisions if not each.allowed}),
             "discarded": discarded,
             "alarms": list(settled.combined.alarms),
         },

@@ -41,13 +41,12 @@ async def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: 
         subject_keys=keys,
         now=now,
     )
-    unknown = tuple(_unknown(consent_id) for consent_id in command.consents if consent_id not in stored)
+    unknown = tuple(_unknown(number) for number, each in enumerate(command.consents) if each not in stored)
     noted = replace(plan, findings=(*plan.findings, *unknown)) if unknown else plan
     passage = Passage(runtime.new_reference("res", now), now, command, noted, refs)
     return Identified(request, {consent_id: each.consent for consent_id, each in stored.items()}, passage)
 
 
-def _unknown(consent_id: str) -> Finding:
-    return Finding(
-        "/consent", "consent_unknown", f"There is no consent {consent_id[:60]!r}; it was not counted."
-    )
+def _unknown(number: int) -> Finding:
+    detail = f"There is no consent of the id given as number {number + 1}; it was not counted."
+    return Finding("/consent", "consent_unknown", detail)

@@ -4,8 +4,8 @@ Pure. Nothing is asked for a field that is hidden, whose visibility hangs on an 
 has filled in already (国务院令第716号 art. 7; PIPL art. 6: no more than is needed).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
 from field_registry.errors import BadIdentifier
@@ -14,7 +14,7 @@ from forms.answers import Answers, flatten, nest
 from forms.definition import Role
 from forms.findings import Finding
 from gateway.resolution.commands import ResolveCommand
-from gateway.resolution.compiled import CompiledForm, Wanted
+from gateway.resolution.compiled import CompiledForm, Reader, Wanted
 
 Key = tuple[str, str]
 """Role and item id: what an answer is known by."""
@@ -24,17 +24,18 @@ Key = tuple[str, str]
 class Plan:
     """What is to be asked, of whom, and what is known already without asking.
 
-    `asks`: at most one per (role, item, source). `impossible`: (role, item) → why no source can be asked for it.
-    `unable`: the same for single sources of items that have others. `findings`: what is wrong with the request.
+    `asks`: at most one per (role, item, source). `readers`: in the order of `asks`. `known`: (role, item) → why it, or
+    one of its sources, cannot be asked; an answer of another source takes its place. `findings`: what is wrong with
+    the request.
     """
 
     compiled: CompiledForm
     subjects: Mapping[str, Subject]
-    answers: Mapping[str, object]
+    answers: Mapping[str, object] = field(repr=False)
     visible: Mapping[str, bool | None]
     asks: tuple[Ask, ...]
-    impossible: Mapping[Key, Missing]
-    unable: Mapping[Key, Missing]
+    readers: tuple[Reader, ...]
+    known: Mapping[Key, Missing]
     findings: tuple[Finding, ...]
 
 
@@ -45,24 +46,24 @@ def make_plan(compiled: CompiledForm, command: ResolveCommand) -> Plan:
     shown = {path: answer for path, answer in answers.values.items() if visible.get(path)}
     subjects, unbound, findings = _subjects_of(compiled, command, shown)
     asks: list[Ask] = []
-    impossible: dict[Key, Missing] = {}
-    unable: dict[Key, Missing] = {}
-    for want in compiled.wanted:
-        if not _is_wanted(want, visible, answers.values):
-            continue
+    readers: list[Reader] = []
+    known: dict[Key, Missing] = {}
+    for want in _wanted(compiled, visible, answers.values):
         subject = subjects.get(want.role)
         if subject is None:
-            impossible[want.role, want.item.id] = unbound.get(want.role, _UNBOUND)
+            known[want.key] = unbound.get(want.role, _UNBOUND)
             continue
-        for binding in want.bindings:
-            if not _can_answer(compiled.source(binding.source), subject):
-                unable[want.role, want.item.id] = _NOT_APPLICABLE
-                continue
+        for binding, source, reader in zip(want.bindings, want.sources, want.readers, strict=True):
             columns = want.columns(binding.source, visible)
-            if columns or want.rows is None:
+            if not _can_answer(source, subject):
+                known[want.key] = _NOT_APPLICABLE
+            elif columns or want.rows is None:
                 asks.append(Ask(want.item, binding, subject, want.role, columns))
+                readers.append(reader)
     findings.extend(_about(compiled, answers))
-    return Plan(compiled, subjects, answers.values, visible, tuple(asks), impossible, unable, tuple(findings))
+    return Plan(
+        compiled, subjects, answers.values, visible, tuple(asks), tuple(readers), known, tuple(findings)
+    )
 
 
 def _about(compiled: CompiledForm, answers: Answers) -> Iterator[Finding]:
@@ -78,13 +79,22 @@ _UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
 
 
-def _is_wanted(want: Wanted, visible: Mapping[str, bool | None], answers: Mapping[str, object]) -> bool:
-    """Whether some field it would fill is shown and still empty."""
-    return any(visible.get(path) and path not in answers for path in want.paths)
+def _wanted(
+    compiled: CompiledForm, visible: Mapping[str, bool | None], answers: Mapping[str, object]
+) -> Sequence[Wanted]:
+    """What some field that is shown and still empty can use."""
+    if not answers and not compiled.has_conditions:
+        return compiled.wanted
+    return [
+        want
+        for want in compiled.wanted
+        if any(visible.get(path) and path not in answers for path in want.paths)
+    ]
 
 
 def _can_answer(source: Source, subject: Subject) -> bool:
-    return subject.kind in source.kinds and (subject.kind != "person" or subject.id_type in source.id_types)
+    is_person = subject.kind is SubjectKind.person
+    return subject.kind in source.kinds and (not is_person or subject.id_type in source.id_types)
 
 
 def _subjects_of(
@@ -93,7 +103,7 @@ def _subjects_of(
     subjects: dict[str, Subject] = {}
     unbound: dict[str, Missing] = {}
     findings = [
-        Finding(_pointer(name), "unknown_role", f"This form has no role {name!r}; the subject was not used.")
+        Finding(_pointer(name), "unknown_role", "This form has no such role; the subject was not used.")
         for name in command.subjects
         if compiled.form.role(name) is None
     ]

@@ -13,7 +13,7 @@ from field_registry import OutcomeCode
 from forms.fill import Filled, fill
 from forms.outcomes import Counts, FieldOutcome, counts
 from gateway.resolution.combine import Combined, combine
-from gateway.resolution.plan import Key, Plan
+from gateway.resolution.plan import Plan
 from policies import Decision
 
 _UNASKED = frozenset({OutcomeCode.skipped_hidden, OutcomeCode.office_use, OutcomeCode.no_binding})
@@ -29,24 +29,11 @@ class Settled:
     filled: Filled
     counts: Counts
 
-    def decision_of(self, outcome: FieldOutcome) -> Decision | None:
-        """The decision a field rests on; None when nothing was asked for it."""
-        place = self._place(outcome)
-        return None if place is None else self.decisions[place]
-
-    def source_of(self, outcome: FieldOutcome) -> str | None:
-        """The source whose answer, or silence, the field shows; None when none was asked."""
-        place = self._place(outcome)
-        return None if place is None else self.plan.asks[place].binding.source
-
-    def _place(self, outcome: FieldOutcome) -> int | None:
+    def place_of(self, outcome: FieldOutcome) -> int | None:
+        """The place of the ask whose answer, or silence, a field shows; None when nothing was asked for it."""
         if outcome.answered or outcome.outcome in _UNASKED:
             return None  # another field of the same item may have been asked for; this one was not
-        field = outcome.field
-        key: Key = (field.role, field.item or "")
-        if field.group is not None:
-            key = self.plan.compiled.rows_of.get(field.group, key)
-        return self.combined.chosen.get(key)
+        return self.combined.chosen.get(self.plan.compiled.key_of[outcome.field.path])
 
 
 def settle(

@@ -5,10 +5,10 @@ sentence in the caller's language and who can do something about it. Never both,
 """
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from field_registry import CodeList, Item, OutcomeCode, Provenance, Source
+from field_registry import Item, OutcomeCode, Provenance, Source
 from field_registry.display import display_of
 from field_registry.items import Datatype
 from field_registry.outcomes import FILLED, OUTCOME_TEXTS, Tier
@@ -24,6 +24,9 @@ from policies.reasons import sentence_of
 
 # Reading `.value` of an enum is a Python call; these are dictionary look-ups.
 _WORDS: dict[str, str] = {word: word.value for word in (*OutcomeCode, *Tier)}
+_SHOWN_AS_IS = frozenset(
+    {Datatype.text, Datatype.name, Datatype.id_no, Datatype.address, Datatype.uscc, Datatype.phone}
+)
 _LOCKED_TIERS = frozenset({Tier.A, Tier.B})
 
 
@@ -63,13 +66,15 @@ class _View:
         return self._filled(outcome) if outcome.outcome in FILLED else self._missing(outcome)
 
     def _filled(self, outcome: FieldOutcome) -> dict[str, Any]:
-        provenance = outcome.provenance
-        decision = self._settled.decision_of(outcome)
-        if provenance is None or decision is None or decision.ground is None:
-            raise AssertionError(f"{outcome.path}: a value without provenance or ground")  # a broken promise
+        provenance, place = outcome.provenance, self._settled.place_of(outcome)
+        if provenance is None or place is None:
+            raise AssertionError(f"{outcome.path}: a value without provenance or ask")  # a broken promise
+        decision = self._settled.decisions[place]
+        if decision.ground is None:
+            raise AssertionError(f"{outcome.path}: a value without ground")
         item = self._items[outcome.field.item or ""]
         locked = outcome.field.locked
-        display = display_of(item, outcome.value, self._codes(item))
+        display = self._display(item, outcome.value)
         source, recorded_at, retrieved_at = self._origin(provenance)
         return {
             "outcome": _WORDS[outcome.outcome],
@@ -88,8 +93,9 @@ class _View:
 
     def _missing(self, outcome: FieldOutcome) -> dict[str, Any]:
         text = OUTCOME_TEXTS[outcome.outcome]
-        decision = self._settled.decision_of(outcome)
-        source = self._settled.source_of(outcome)
+        place = self._settled.place_of(outcome)
+        decision = None if place is None else self._settled.decisions[place]
+        source = None if place is None else self._settled.plan.asks[place].binding.source
         return {
             "outcome": _WORDS[outcome.outcome],
             "value": None,
@@ -133,8 +139,10 @@ class _View:
             made = self._grounds[id(decision)] = _ground(decision)
         return made
 
-    def _codes(self, item: Item) -> CodeList | None:
-        return self._compiled.code_list_of(item)
+    def _display(self, item: Item, value: object) -> str:
+        if item.datatype in _SHOWN_AS_IS and type(value) is str:  # the common case
+            return value
+        return display_of(item, value, self._compiled.code_list_of(item))
 
     def _source(self, source_id: str) -> dict[str, str]:
         if source_id not in self._sources:
@@ -179,4 +187,4 @@ def _counts(tally: Counts) -> dict[str, Any]:
 
 
 def _instant(moment: datetime) -> str:
-    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"

@@ -7,6 +7,7 @@ be enumerated, so a plain hash of one is as good as the ID itself. It must not l
 import base64
 import hmac
 from datetime import datetime
+from threading import Lock
 
 from field_registry import Subject
 from gateway.security.keys import KeyRing
@@ -22,6 +23,7 @@ class Pseudonyms:
 
     def __init__(self, ring: KeyRing) -> None:
         self._key = ring.derive_fixed("blind-index")
+        self._fingerprint_key = ring.derive_fixed("fingerprint")
 
     def blind_index(self, subject: Subject) -> str:
         """43 characters (base64url) that are the same for equal subjects and tell nothing without the key."""
@@ -29,8 +31,38 @@ class Pseudonyms:
         message = f"{subject.kind}\x1f{subject.id_type}\x1f{subject.id_no}".encode()
         return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")).rstrip(b"=").decode()
 
+    def fingerprint(self, data: bytes) -> str:
+        """64 characters (hexadecimal) that are the same for the same bytes and tell nothing without the key."""
+        return hmac.digest(self._fingerprint_key, data, "sha256").hex()
+
 
 def new_reference(prefix: str, now: datetime) -> str:
-    """A new id such as "res_01J…": a ULID, so ids sort by the millisecond they were made in; 80 bits are random."""
-    number = int(now.timestamp() * 1000) << 80 | int.from_bytes(_RANDOM.take(), "big")
+    """A new id such as "res_01J…": a ULID, so ids sort by the millisecond they were made in; 80 bits are random.
+
+    Of two made by one process in the same millisecond the later one sorts later, by a random step.
+    """
+    number = _ORDERED.next(int(now.timestamp() * 1000))
     return f"{prefix}_" + "".join([_ALPHABET[number >> shift & 31] for shift in _SHIFTS])
+
+
+class _Ordered:
+    """Numbers of 48 bits of time and 80 random ones, ascending within a millisecond."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._last = 0
+
+    def next(self, millisecond: int) -> int:
+        chunk = int.from_bytes(_RANDOM.take(), "big")
+        with self._lock:
+            if self._last >> 80 == millisecond:
+                # 2**40 at most, so that the rest of a millisecond's numbers cannot run over its end.
+                self._last += 1 + (chunk & _STEP)
+            else:
+                self._last = millisecond << 80 | chunk & _HEADROOM
+            return self._last
+
+
+_STEP = 2**40 - 1
+_HEADROOM = 2**79 - 1
+_ORDERED = _Ordered()

@@ -127,15 +127,22 @@ class Settings(BaseSettings):
         description="How long a resolution waits for sources unless the request says, in ms.",
     )
     patience_max_ms: int = Field(
-        30_000, ge=1, le=120_000, description="Longest patience a request may ask for, in ms."
+        30_000,
+        ge=1,
+        le=50_000,  # after 60 s a request with an Idempotency-Key counts as lost, and its repetition is worked on
+        description="Longest patience a request may ask for, in ms.",
     )
     consent_longest: timedelta = Field(
-        timedelta(days=180), gt=timedelta(0), description="Longest period a consent may run."
+        timedelta(days=180),
+        gt=timedelta(0),
+        le=timedelta(days=3 * 365 + 1),
+        description="Longest period a consent may run; three years at most.",
     )
     resolution_valid_for: timedelta = Field(
         timedelta(hours=24),
         gt=timedelta(0),
-        description="How long an answer can be read again and submitted.",
+        le=timedelta(hours=24),
+        description="How long an answer can be read again and submitted; 24 hours at most.",
     )
     idempotency_valid_for: timedelta = Field(
         timedelta(hours=24), gt=timedelta(0), description="How long an Idempotency-Key is remembered."

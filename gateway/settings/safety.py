@@ -8,9 +8,16 @@ import stat
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
+from connectors.addresses import METADATA, Network
 from gateway.errors import UnsafeSettings
 from gateway.settings.model import DEVELOPMENT_ISSUER, Settings
+
+_WIDEST = {4: 8, 6: 16}
+"""Least length of the prefix of an allowed network, by version of the protocol."""
+_LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
+_TLS_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
 
 def require_safe(settings: Settings) -> None:
@@ -25,6 +32,7 @@ def unsafe_settings(settings: Settings) -> tuple[str, ...]:
     return (
         *_unsafe_callers(settings),
         *_unsafe_serving(settings),
+        *_unsafe_stores(settings),
         *_unsafe_sources(settings),
         *_unsafe_files(settings),
     )
@@ -61,14 +69,35 @@ def _unsafe_serving(settings: Settings) -> Iterator[str]:
         )
 
 
+def _unsafe_stores(settings: Settings) -> Iterator[str]:
+    if not settings.is_sqlite and not _is_encrypted(settings.database_url):
+        yield (
+            "database_url reaches another machine without insisting on TLS. "
+            "Add ?sslmode=verify-full and sslrootcert (at least sslmode=require)."
+        )
+    cache_url = settings.cache_url or ""
+    if cache_url.startswith("redis://") and not _is_local(cache_url):
+        yield "cache_url reaches another machine without TLS. Write rediss://, or use a socket (unix://)."
+
+
 def _unsafe_sources(settings: Settings) -> Iterator[str]:
     if settings.allow_private_addresses:
         yield (
             "allow_private_addresses is on: a source's address could point into this network. "
             "Set it to false and name the networks in allowed_networks."
         )
-    if any(ip_network(network).prefixlen == 0 for network in settings.allowed_networks):
-        yield "allowed_networks holds the whole internet. Name the networks that sources really live on."
+    for network in map(ip_network, settings.allowed_networks):
+        widest = _WIDEST[network.version]
+        if network.prefixlen < widest:
+            yield (
+                f"allowed_networks holds {network}, which is wider than /{widest}. "
+                "Name the networks that sources really live on."
+            )
+        elif _reaches_metadata(network):
+            yield (
+                f"allowed_networks holds {network}, where clouds hand out credentials or hosts talk to themselves. "
+                "Name the one host that is meant, if it is."
+            )
 
 
 def _unsafe_files(settings: Settings) -> Iterator[str]:
@@ -81,6 +110,33 @@ def _unsafe_files(settings: Settings) -> Iterator[str]:
         path: Path | None = getattr(settings, name)
         if path is not None and path.exists() and not is_private(path):
             yield f"{name} {path} can be read by others. Run: chmod 600 {path}"
+
+
+def _reaches_metadata(network: Network) -> bool:
+    if network.num_addresses == 1:
+        return False
+    local = any(network.overlaps(block) for block in _LINK_LOCAL if block.version == network.version)
+    return local or any(address in network for address in METADATA)
+
+
+def _is_encrypted(database_url: str) -> bool:
+    modes = _parameters(database_url).get("sslmode", ["prefer"])
+    return _TLS_MODES.issuperset(modes) or _is_local(database_url)
+
+
+def _is_local(url: str) -> bool:
+    """Whether every host a URL names, in its parameters too, is this machine; a path is a socket."""
+    parameters = _parameters(url)
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:  # brackets that belong to no address
+        return False
+    named = ",".join([host, *parameters.get("host", ()), *parameters.get("hostaddr", ())])
+    return all(each.startswith("/") or _is_loopback(each) for each in named.split(",") if each)
+
+
+def _parameters(url: str) -> dict[str, list[str]]:
+    return parse_qs(url.partition("?")[2])
 
 
 def _is_loopback(host: str) -> bool:

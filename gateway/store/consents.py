@@ -2,26 +2,33 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, Select, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.records import ConsentEvent, Entry, StoredConsent
+from gateway.store.bulk import among
 from gateway.store.database import Database
-from gateway.store.gates import entry_row
+from gateway.store.gates import STATES, entry_row
 from gateway.store.refusals import is_id
 from gateway.store.tables import audit_entry, consent, consent_event, resolution, resolution_consent, subject
 from policies.consent import Consent, ConsentState, Standing
 
+_c = consent.c
 _JOINED: Select[Any] = (
-    select(consent, subject.c.key.label("subject_key"), subject.c.kind.label("subject_kind"))
-    .join(subject, subject.c.ref == consent.c.subject_ref)
-    .order_by(consent.c.id)
+    select(  # in the order in which `_stored` takes them
+        *(_c.id, subject.c.key, _c.purpose, _c.form, _c.terms),
+        *(_c.state, _c.not_before, _c.expires_at, _c.uses_left),
+        *(_c.subject_ref, subject.c.kind, _c.recorded_by, _c.department, _c.recorded_at, _c.sealed),
+    )
+    .join_from(consent, subject, subject.c.ref == _c.subject_ref)
+    .order_by(_c.id)
 )
-_BY_IDS = _JOINED.where(consent.c.id.in_(bindparam("ids", expanding=True)))
-_REFS = select(subject.c.key, subject.c.ref).where(subject.c.key.in_(bindparam("keys", expanding=True)))
+_BY_IDS = _JOINED.where(among(consent.c.id, "ids"))
+_REFS = select(subject.c.key, subject.c.ref).where(among(subject.c.key, "keys"))
 
 
 class SqlConsents:
@@ -37,7 +44,7 @@ class SqlConsents:
         def work(connection: Connection) -> Sequence[Row[Any]]:
             return connection.execute(_BY_IDS, {"ids": ids}).all()
 
-        return {row.id: _stored(row) for row in await self._database.read(work)} if ids else {}
+        return {row[0]: _stored(row) for row in await self._database.read(work)} if ids else {}
 
     async def add(self, stored: StoredConsent, event: ConsentEvent, entry: Entry) -> None:
         """See `gateway.ports.Consents.add`."""
@@ -102,7 +109,7 @@ class SqlSubjects:
         keys = list(subjects)
 
         def known(connection: Connection) -> dict[str, str]:
-            return {row.key: row.ref for row in connection.execute(_REFS, {"keys": keys})}
+            return dict(connection.execute(_REFS, {"keys": keys}).all())
 
         found = await self._database.read(known)
         new = [
@@ -131,26 +138,19 @@ def _purge_drafts_of(consent_id: str) -> Any:
     )
 
 
-def _stored(row: Row[Any]) -> StoredConsent:
-    terms = orjson.loads(row.terms)
-    return StoredConsent(
-        consent=Consent(
-            id=row.id,
-            subject_key=row.subject_key,
-            purpose=row.purpose,
-            form=row.form,
-            recipients=frozenset(terms["recipients"]),
-            permitted=frozenset(terms["permitted"]),
-            denied=frozenset(terms["denied"]),
-            standing=Standing(ConsentState(row.state), row.not_before, row.expires_at, row.uses_left),
-        ),
-        subject_ref=row.subject_ref,
-        subject_kind=row.subject_kind,
-        recorded_by=row.recorded_by,
-        department=row.department,
-        recorded_at=row.recorded_at,
-        sealed=row.sealed,
-    )
+def _stored(row: Sequence[Any]) -> StoredConsent:
+    # By place: looking each column up by its name took twice as long as everything else here.
+    consent_id, subject_key, purpose, form, terms, state, not_before, expires_at, uses_left, *rest = row
+    standing = Standing(STATES[state], not_before, expires_at, uses_left)
+    agreed = Consent(consent_id, subject_key, purpose, form, *_terms(terms), standing)
+    return StoredConsent(agreed, *rest)
+
+
+@lru_cache(maxsize=1024)
+def _terms(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """What a column says, which is read every time. Most people agree to the same items of the same few forms."""
+    terms = orjson.loads(text)
+    return frozenset(terms["recipients"]), frozenset(terms["permitted"]), frozenset(terms["denied"])
 
 
 def _consent_row(stored: StoredConsent) -> dict[str, Any]:

@@ -37,6 +37,8 @@ log = structlog.get_logger(__name__)
 STATEMENT_SECONDS = 3
 _PATIENCE = timedelta(seconds=4)
 _SQLITE_READERS = 4
+# Taken by a new file only. A sealed answer is some 17 KB: at the usual 4 KB a commit costs a fifth more.
+_PAGE = "page_size=8192"
 _POSTGRES: dict[str, Any] = {
     "connect_timeout": STATEMENT_SECONDS,
     "options": f"-c statement_timeout={STATEMENT_SECONDS}s",
@@ -194,8 +196,13 @@ def _cut(connection: Connection) -> None:
 def sqlite_engine(url: URL, *, pool_size: int, begin: str | None = None, foreign_keys: bool = True) -> Engine:
     """An engine on a SQLite file whose transactions begin with `begin`; None: each statement for itself."""
     # Whatever driver the URL names, it is the standard library's that is used.
+    # Named parameters, as on PostgreSQL: rows are the same mappings on both.
     engine = create_engine(
-        url.set(drivername="sqlite"), pool_size=pool_size, max_overflow=0, hide_parameters=True
+        url.set(drivername="sqlite"),
+        pool_size=pool_size,
+        max_overflow=0,
+        hide_parameters=True,
+        paramstyle="named",
     )
 
     @event.listens_for(engine, "connect")
@@ -203,7 +210,7 @@ def sqlite_engine(url: URL, *, pool_size: int, begin: str | None = None, foreign
         connection.isolation_level = None  # the driver must not begin transactions of its own
         waits = f"busy_timeout={STATEMENT_SECONDS * 1000}"
         references = f"foreign_keys={int(foreign_keys)}"
-        for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", references):
+        for pragma in (waits, _PAGE, "journal_mode=WAL", "synchronous=FULL", references):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

@@ -10,11 +10,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, select, update
 from sqlalchemy.exc import StatementError
 
 from gateway.errors import BadRequest, Conflict
 from gateway.records import Draft, Entry, GateRequest, GateWrite
+from gateway.store.bulk import among, insert_rows
 from gateway.store.database import Database, refusal_of
 from gateway.store.refusals import is_id, used_up
 from gateway.store.tables import audit_entry, consent, resolution, resolution_consent
@@ -23,9 +24,11 @@ from policies.consent import ConsentState, Standing
 _STANDINGS = select(
     consent.c.id, consent.c.state, consent.c.not_before, consent.c.expires_at, consent.c.uses_left
 ).order_by(consent.c.id)
-_BY_IDS = _STANDINGS.where(consent.c.id.in_(bindparam("ids", expanding=True))).with_for_update()
+_BY_IDS = _STANDINGS.where(among(consent.c.id, "ids")).with_for_update()
 _TAKE = update(consent).where(consent.c.id == bindparam("consent_id")).values(uses_left=bindparam("left"))
-_ENTRY, _DRAFT, _LINK = insert(audit_entry), insert(resolution), insert(resolution_consent)
+
+STATES = {state.value: state for state in ConsentState}
+"""The state of each name: what `ConsentState(name)` gives, without its cost for every row."""
 
 
 class SqlGates:
@@ -105,7 +108,7 @@ def _locked(connection: Connection, requests: Sequence[GateRequest[Any]]) -> dic
     if not ids:
         return {}
     rows = connection.execute(_BY_IDS, {"ids": ids})
-    return {row[0]: Standing(ConsentState(row[1]), row[2], row[3], row[4]) for row in rows}
+    return {row[0]: Standing(STATES[row[1]], row[2], row[3], row[4]) for row in rows}
 
 
 def _take_uses(
@@ -121,18 +124,15 @@ def _take_uses(
 
 
 def _insert(connection: Connection, writes: Sequence[GateWrite[Any]]) -> None:
-    if writes:
-        connection.execute(_ENTRY, [entry_row(write.entry) for write in writes])
     drafts = [write.draft for write in writes if write.draft is not None]
-    if drafts:
-        connection.execute(_DRAFT, [_draft_row(draft) for draft in drafts])
     links = [
         {"resolution_id": draft.id, "consent_id": consent_id}
         for draft in drafts
         for consent_id in draft.consents
     ]
-    if links:
-        connection.execute(_LINK, links)
+    insert_rows(connection, audit_entry, [entry_row(write.entry) for write in writes])
+    insert_rows(connection, resolution, [_draft_row(draft) for draft in drafts])
+    insert_rows(connection, resolution_consent, links)
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:

@@ -87,7 +87,12 @@ def _engine(url: str, *, creates: bool) -> Engine:
     if parsed.get_backend_name() != "sqlite":
         return create_engine(parsed, hide_parameters=True, connect_args={"connect_timeout": 3})
     if creates and parsed.database and parsed.database != ":memory:":
-        Path(parsed.database).parent.mkdir(parents=True, exist_ok=True)
+        file = Path(parsed.database)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # What SQLite puts beside it (-wal, -shm) takes its permissions over. Here, where nobody has it open: closing a
+        # second descriptor of the file would drop every lock this process holds on it.
+        if not file.exists():
+            file.touch(mode=0o600)
     # A migration may copy a table and drop the old one, which checked references would forbid.
     begin = "BEGIN IMMEDIATE" if creates else "BEGIN"
     return sqlite_engine(parsed, pool_size=1, begin=begin, foreign_keys=False)

@@ -69,4 +69,4 @@ def no_such_version(kind: str, version: int) -> NotFound:
 
 def no_such_form_version(form_id: str, version: int) -> NotFound:
     """The form was not published under that number."""
-    return NotFound("unknown_form_version", f"Form {form_id!r} has no published version {version}.")
+    return NotFound("unknown_form_version", f"That form has no published version {version}.")

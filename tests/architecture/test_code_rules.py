@@ -16,10 +16,13 @@ PERSONAL = {
 }  # fmt: skip
 ENUMS = {"code", "kind", "outcome", "reason", "state", "tier"}
 CONTAINMENT = {
+    "field_registry/numerals.py": "a library that raises anything on odd numerals must cost that value only",
     "gateway/batching.py": "the error of a batch is handed to each who waits for it",
     "gateway/store/gates.py": "a defect in one request must not spoil the others of its transaction",
     "gateway/telemetry/metrics.py": "a metric must never cost a person their form",
     "connectors/gather.py": "a defect in one connector must not blank another source's fields",
+    "gateway/app.py": "a job or a connector kind that fails once must not end the others, nor itself for good",
+    "gateway/resolution/combine.py": "a defect in one reader must cost its own field only",
     "gateway/http/limits.py": "what nobody foresaw becomes a problem without its message",
 }
 """The only modules that may catch everything, each with what it contains."""

@@ -96,8 +96,13 @@ class Running:
 
 
 @contextmanager
-def running(directory: Path, sources: str, *, people: int, database: str | None = None) -> Iterator[Running]:
-    """The product, seeded and served on core 0, asking the sources at that address."""
+def running(
+    directory: Path, sources: str, *, people: int, database: str | None = None, others: int = 0
+) -> Iterator[Running]:
+    """The product, seeded and served on core 0, asking the sources at that address.
+
+    `others`: further forms of forty fields that are published beside the measured one, each with items of its own.
+    """
     environment = {
         "ONCEGATE_STATE_DIR": str(directory),
         "ONCEGATE_ALLOW_PRIVATE_ADDRESSES": "true",
@@ -107,7 +112,7 @@ def running(directory: Path, sources: str, *, people: int, database: str | None 
     if database:
         environment["ONCEGATE_DATABASE_URL"] = database
     people_file, secret = directory / "people.tsv", new_client_secret()
-    consents = asyncio.run(seed(environment, directory, people, secret))
+    consents = asyncio.run(seed(environment, directory, people, secret, others))
     lines = (f"{id_no}\t{consent_id}\n" for id_no, consent_id in consents)
     people_file.write_text("".join(lines), encoding="utf-8")
     port = free_port()
@@ -131,7 +136,7 @@ def served(
 
 
 async def seed(
-    environment: dict[str, str], directory: Path, people: int, secret: str
+    environment: dict[str, str], directory: Path, people: int, secret: str, others: int = 0
 ) -> list[tuple[str, str]]:
     """Publish registry, form and policy, register the client, record everybody's consent: (identifier, consent)."""
     settings = load_settings(environment)
@@ -140,7 +145,7 @@ async def seed(
     runtime = make_runtime(settings)
     now = runtime.clock()
     publisher = Publisher(runtime.store, "bench", now, runtime.new_reference)
-    write_definitions(directory / "definitions")
+    write_definitions(directory / "definitions", others)
     await publisher.registry(load_registry(directory / "definitions/registry").registry)
     await publisher.policy(load_policy(directory / "definitions/policy").policy)
     for form in load_forms(directory / "definitions/forms").forms:
@@ -215,50 +220,47 @@ def id_number(number: int) -> str:
     return body + str(ric.calc_check_digit(body + "0"))
 
 
-def write_definitions(directory: Path) -> None:
-    """Registry, policy and form as the files they are imported from (JSON is YAML)."""
-    people = {"kind": "person", "department": DEPARTMENT}
-    items = [{"id": item, "name": item, "datatype": "text", "max_length": 256} | people for item in ITEMS]
-    bindings = [
-        {
-            "item": item,
-            "source": f"s{number // PER_SOURCE}",
-            "attribute": f"/items/{item.partition('.')[2]}",
-            "rank": 1,
-        }
-        for number, item in enumerate(ITEMS)
-    ]
-    fields = [
-        {"path": f"f{number:02d}", "label": item, "role": "applicant", "item": item}
-        for number, item in enumerate(ITEMS)
-    ]
-    form = {
-        "id": "bench-forty",
-        "version": 1,
-        "name": "bench",
-        "matter": "bench",
-        "purpose": "bench",
-        "fields": fields,
+def write_definitions(directory: Path, others: int = 0) -> None:
+    """Registry, policy and forms as the files they are imported from (JSON is YAML)."""
+    names = {
+        f"other-{number:04d}": [f"other{number:04d}.f{field:02d}" for field in range(40)]
+        for number in range(others)
     }
-    form |= {
-        "department": DEPARTMENT,
-        "roles": [{"name": "applicant", "label": "applicant", "kinds": ["person"]}],
-    }
+    names = {"bench-forty": ITEMS, **names}
+    every_item = [item for items in names.values() for item in items]
+    people = {"kind": "person", "department": DEPARTMENT, "datatype": "text", "max_length": 256}
     rule = {"id": "R-001", "effect": "permit", "why": "bench", "when": {"purposes": ["bench"]}}
     purpose = {"code": "bench", "name": "bench", "name_en": "bench", "citation": "bench"}
-    files = {
+    files: dict[str, Any] = {
         "registry/all.yaml": {
-            "items": items,
+            "items": [{"id": item, "name": item} | people for item in every_item],
             "sources": [source(number) for number in range(SOURCES)],
-            "bindings": bindings,
+            "bindings": [binding(item, number) for number, item in enumerate(every_item)],
         },
         "policy/all.yaml": {"purposes": [purpose], "rules": [rule | {"ground": {"kind": "consent"}}]},
-        "forms/forty.yaml": form,
     }
+    files |= {f"forms/{name}.yaml": form(name, items) for name, items in names.items()}
     for name, content in files.items():
         path = directory / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+
+
+def binding(item: str, number: int) -> dict[str, Any]:
+    """Where that item comes from: eight in a row from each source."""
+    pointer = f"/items/{item.partition('.')[2]}"
+    return {"item": item, "source": f"s{number // PER_SOURCE % SOURCES}", "attribute": pointer, "rank": 1}
+
+
+def form(name: str, items: list[str]) -> dict[str, Any]:
+    """One form of these items."""
+    fields = [
+        {"path": f"f{number:02d}", "label": item, "role": "applicant", "item": item}
+        for number, item in enumerate(items)
+    ]
+    roles = [{"name": "applicant", "label": "applicant", "kinds": ["person"]}]
+    head = {"id": name, "version": 1, "name": "bench", "matter": "bench", "purpose": "bench"}
+    return {**head, "department": DEPARTMENT, "fields": fields, "roles": roles}
 
 
 def source(number: int) -> dict[str, Any]:
@@ -276,6 +278,7 @@ def source(number: int) -> dict[str, Any]:
         "open_for": "1s",
         "config": {
             "base_url": "${bench}",
+            "no_echo": "the yardstick's simulator repeats no subject",
             "request": {"method": "GET", "path": f"/s/s{number}/{{id_no}}"},
             "answer": {"record": "", "recorded_at": "/as_of"},
         },

@@ -207,7 +207,7 @@ def test_a_consent_that_does_not_cover_costs_its_fields_only(hall, form, casts, 
 
 
 def test_an_unknown_consent_is_a_finding_and_no_ground(hall, form, cast):
-    """The request is answered; the finding names the consent that does not exist, the fields say what is missing."""
+    """The request is answered; a finding says that the consent does not exist, the fields what is missing."""
     unknown = "cns_00000000000000000000000000"
 
     answer = hall.resolve(form, cast, [unknown])
@@ -215,7 +215,7 @@ def test_an_unknown_consent_is_a_finding_and_no_ground(hall, form, cast):
     assert [(finding["pointer"], finding["code"]) for finding in answer["findings"]] == [
         ("/consent", "consent_unknown")
     ]
-    assert unknown in answer["findings"][0]["detail"]
+    assert unknown not in answer["findings"][0]["detail"]
     assert answer["fields"]["vin"]["outcome"] == "no_ground"
     grounds = [field["ground"]["kind"] for field in answer["fields"].values() if "ground" in field]
     assert "consent" not in grounds

@@ -8,7 +8,7 @@ def key():
 
 
 def test_a_resolution_sent_twice_is_one(hall, form, cast):
-    """The second answer is the first, byte by byte; the log knows one intent."""
+    """The second answer is the first, byte by byte; the log knows one intent, and that it was given again."""
     body = hall.request(form, cast, hall.agree_all(form, cast).values())
     newest, once = hall.entries()[-1]["id"], key()
 
@@ -16,7 +16,11 @@ def test_a_resolution_sent_twice_is_one(hall, form, cast):
 
     assert (first.status_code, second.status_code) == (200, 200)
     assert first.content == second.content
-    assert [entry["kind"] for entry in hall.entries(cursor=newest)] == ["intent", "outcome"]
+    assert [entry["kind"] for entry in hall.entries(cursor=newest)] == [
+        "intent",
+        "outcome",
+        "outcome.reread",
+    ]
 
 
 def test_a_consent_sent_twice_is_one(hall, form, cast):

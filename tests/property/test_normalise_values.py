@@ -7,17 +7,19 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import field_registry
 from field_registry import Item, Registry, SubjectKind
+from field_registry.bindings import Transform
 from field_registry.dates import normal_date
 from field_registry.errors import NotNormal
 from field_registry.identifiers import resident_id, same_identifier, subject_from
 from field_registry.items import Datatype
 from field_registry.load import load_registry
-from field_registry.normalise import is_blank, normaliser_for, rows_normaliser
+from field_registry.normalise import apply_transform, is_blank, normaliser_for, rows_normaliser
+from field_registry.numerals import chinese_number
 from field_registry.phones import normal_phone
 
 REGISTRY: Registry = load_registry(Path(field_registry.__file__).parent / "data").registry
@@ -90,6 +92,59 @@ def test_normalising_twice_changes_nothing(datatype: Datatype, raw: object) -> N
     assert normalise(value) == value
     assert type(normalise(value)) is type(value)
     json.dumps(value, allow_nan=False).encode()
+
+
+NUMERALS = st.text(
+    "零〇一二三四五六七八九十廿卅百千万亿壹贰叁肆伍陆柒捌玖拾佰仟两点元圆整初正角分负年月日号", max_size=12
+)
+DAYS = st.builds("{}年{}月{}日".format, st.text("〇零一二九", min_size=4, max_size=4), NUMERALS, NUMERALS)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), NUMERALS, DAYS, PIECES, st.text()),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=5,
+)
+TRANSFORMS = [
+    None,
+    Transform(multiply="10000"),
+    Transform(multiply="1e-9"),
+    Transform(codes={"M": "1", "true": "1"}),
+    Transform(separator="点", part=-2, multiply="3"),
+    *(
+        Transform(date_format=pattern)
+        for pattern in ("%d/%m/%y", "%Y%m%d%H", "%Y %j", "%G %V %u %z", "%Y年%m月%d日")
+    ),
+]
+
+
+@pytest.mark.parametrize("datatype", list(Datatype))
+@given(raw=NUMERALS | DAYS | JSON, transform=st.sampled_from(TRANSFORMS))
+@example(raw="佰十四", transform=None)
+@example(raw="二〇二〇年三月百日", transform=None)
+@example(raw="二〇二〇年廿廿廿月元元日", transform=None)
+@settings(max_examples=200)
+def test_nothing_but_not_normal_ever_comes_out(
+    datatype: Datatype, raw: object, transform: Transform | None
+) -> None:
+    """One field of one odd answer costs that field: no value of a source brings anything else to the surface."""
+    normalise = make(datatype)
+    try:
+        value = normalise(apply_transform(raw, transform))
+    except NotNormal:
+        return
+
+    assert normalise(value) == value
+
+
+@given(text=NUMERALS)
+@example(text="佰十四")
+@example(text="十" * 41)
+@settings(max_examples=400)
+def test_numerals_are_a_number_or_not_normal(text: str) -> None:
+    """Whatever the reader of numerals raises stays behind its wall, and nothing of the text is carried along."""
+    try:
+        assert chinese_number(text).is_finite()
+    except NotNormal as error:
+        assert error.__context__ is None  # noqa: PT017
 
 
 @given(rows=st.lists(st.dictionaries(st.sampled_from(["a", "b", "c"]), PIECES, max_size=3), max_size=4))

@@ -56,7 +56,7 @@ class Notice(Strict):
     """The notice the person read. `rendered_sha256`: of the text exactly as it was shown."""
 
     id: Name
-    version: Annotated[int, Field(ge=1)]
+    version: Annotated[int, Field(ge=1, le=2_147_483_647)]
     language: Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$", max_length=35)]
     rendered_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     shown_at: AwareDatetime

@@ -47,7 +47,7 @@ class ActorBody(Strict):
     """Who works; `id` is the caller's own name for them."""
 
     kind: ActorKind
-    id: Name
+    id: Name = Field(repr=False)
 
 
 class SubjectBody(Strict):
@@ -59,10 +59,10 @@ class SubjectBody(Strict):
 
     kind: Name
     id_type: Annotated[str, Field(max_length=20)] | None = None
-    id_no: Annotated[str, Field(max_length=100)] | None = None
-    uscc: Annotated[str, Field(max_length=100)] | None = None
-    plate_number: Annotated[str, Field(max_length=100)] | None = None
-    project_code: Annotated[str, Field(max_length=100)] | None = None
+    id_no: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
+    uscc: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
+    plate_number: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
+    project_code: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
 
 
 class ResolveBody(Strict):
@@ -71,9 +71,9 @@ class ResolveBody(Strict):
     form: FormRef
     subjects: Annotated[dict[Name, SubjectBody], Field(max_length=30)] = Field(default_factory=dict)
     actor: ActorBody
-    case: Annotated[str, Field(max_length=100)] | None = None
+    case: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
     consent: Reference | Annotated[list[Reference], Field(max_length=20)] | None = None
-    answers: dict[str, JsonValue] = Field(default_factory=dict)
+    answers: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     delivery: Delivery = Delivery.values
     patience_ms: Annotated[int, Field(ge=1, strict=True)] | None = None
 

@@ -9,7 +9,7 @@ from typing import Any
 import openpyxl
 import pytest
 
-from connectors import SourceBroken, build_connector
+from connectors import BadConfiguration, SourceBroken, build_connector
 from connectors.kinds import file_mapping as m
 from connectors.protocol import Connector, Found
 from field_registry import Missing, OutcomeCode, Subject
@@ -178,3 +178,23 @@ def test_a_key_that_became_a_number_is_still_found() -> None:
     assert {key: lines[0]["v"] for key, lines in index.items()} == {"12345": "a", "12346": "b"}
     assert m.interpret(index.get("9", ()), [], echo=None, recorded_at=None) == []
     assert Missing(OutcomeCode.not_found) == m.interpret((), [None], echo=None, recorded_at=None)[0]  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/drop.csv", "../drop.csv", "a/../../drop.csv", "${here}/../drop.csv", "/${here}.csv"]
+)
+def test_a_registry_names_no_file_out_of_the_base_directory(source: Any, environment: Any, path: str) -> None:
+    """Whoever may publish a registry may not have files of the host read."""
+    made = source(connector="file", config={"path": path, "key": "k"})
+    with pytest.raises(BadConfiguration, match=r"path: .* below the base directory"):
+        build_connector(made, environment(allow_private_addresses=False, places={"here": "/srv/drop"}))
+
+
+@pytest.mark.parametrize("path", ["drop.csv", "a/drop.csv", "${here}/drop.csv", "${file}"])
+def test_a_file_below_the_base_directory_or_at_a_place_is_fine(
+    source: Any, environment: Any, path: str
+) -> None:
+    """A relative path, or the operator's own setting with something below it."""
+    made = source(connector="file", config={"path": path, "key": "k"})
+    places = {"here": "/srv/drop", "file": "/srv/drop.csv"}
+    build_connector(made, environment(allow_private_addresses=False, places=places))

@@ -390,3 +390,38 @@ async def test_closing_ends_what_is_out_and_closes_every_connector(
 
     assert reasons((await waiting)["civil", person]) == ["source_error"]
     assert connector.closed == 1
+
+
+async def test_closing_before_a_call_has_begun_leaves_nobody_waiting(
+    scripted: Any, source: Any, person: Subject, ask: Any, now: datetime
+) -> None:
+    """A flight that ends before its first step is told of like any other: at once, not at the caller's deadline."""
+    connector = scripted()
+    gatherer = Gatherer({"civil": source()}, {"civil": connector})
+    waiting = asyncio.create_task(gatherer.gather({("civil", person): [ask()]}, deadline(), now))
+    await asyncio.sleep(0)
+    begun = deadline(0)
+    await gatherer.close()
+
+    assert reasons((await waiting)["civil", person]) == ["source_error"]
+    assert deadline(0) - begun < SOON / 2
+    assert connector.calls == []
+
+
+async def test_a_call_dropped_from_the_queue_is_made_anew_when_wanted_again(
+    scripted: Any, source: Any, ask: Any, now: datetime
+) -> None:
+    """Nobody joins a dropped call: the same wish made later, while the source is still full, is answered."""
+    held = Held()
+    gatherer = Gatherer({"civil": source(max_concurrent=1)}, {"civil": scripted(held)})
+    first, second = (Subject(SubjectKind.person, "111", number) for number in ("1", "2"))
+    blocking = asyncio.create_task(gatherer.gather({("civil", first): [ask()]}, deadline(), now))
+    await asyncio.sleep(0)
+    dropped = await gatherer.gather({("civil", second): [ask()]}, deadline(0.02), now)
+    again = asyncio.create_task(gatherer.gather({("civil", second): [ask()]}, deadline(), now))
+    await asyncio.sleep(0)
+    held.gate.set()
+    results = [await blocking, await again]
+
+    assert reasons(dropped["civil", second]) == ["timeout"]
+    assert [reasons(replies) for each in results for replies in each.values()] == [["person.name"]] * 2

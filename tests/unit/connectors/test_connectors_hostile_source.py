@@ -70,6 +70,14 @@ async def endless(request: bytes, reader: object, writer: Write) -> None:
         await writer.drain()
 
 
+async def endless_behind_a_length(request: bytes, reader: object, writer: Write) -> None:
+    """Declares a few bytes and sends chunks without end: the chunks are what counts."""
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ntransfer-encoding: chunked\r\n\r\n")
+    for _ in range(10_000):
+        writer.write(b"3e8\r\n" + b"x" * 1000 + b"\r\n")
+        await writer.drain()
+
+
 def nested(depth: int) -> bytes:
     """A deep document."""
     return b'{"data":' + b"[" * depth + b"]" * depth + b"}"
@@ -85,6 +93,7 @@ HOSTILE = {
     ),
     "huge, large number": (saying(b"HTTP/1.1 200 OK\r\ncontent-length: 9999999999\r\n\r\n"), "source_error"),
     "huge, endless": (endless, "source_error"),
+    "huge, behind a small length": (endless_behind_a_length, "source_error"),
     "html": (saying(ok(b"<html>login</html>", "content-type: text/html\r\n")), "source_error"),
     "html called json": (
         saying(ok(b"<!doctype html>", "content-type: application/json\r\n")),

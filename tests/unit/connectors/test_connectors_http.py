@@ -153,6 +153,30 @@ async def test_a_read_is_retried_once_when_the_connection_fails(environment: Any
     assert len(seen) == 3
 
 
+@pytest.mark.parametrize(("size", "fits"), [(0, True), (40, True), (41, False)])
+async def test_an_answer_in_pieces_is_read_whole_and_no_further_than_the_limit(
+    environment: Any, http_server: Any, size: int, fits: bool
+) -> None:
+    """However many pieces an answer comes in, all of it is read; one byte over the limit and none is used."""
+
+    async def in_pieces(request: bytes, reader: Any, writer: Any) -> None:
+        writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        for begin in range(0, size, 10):
+            part = b"x" * min(10, size - begin)
+            writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            await writer.drain()
+            await asyncio.sleep(0.002)
+        writer.write(b"0\r\n\r\n")
+
+    async with http_server(in_pieces) as place:
+        client = HttpClient(f"http://{place}", environment(max_body_bytes=40))
+        if fits:
+            assert await get(client) == HttpAnswer(200, b"x" * size)
+        else:
+            with pytest.raises(SourceBroken, match="larger than the limit"):
+                await get(client)
+
+
 async def test_no_fault_carries_the_address(environment: Any) -> None:
     """The library's own error holds the whole URL; ours neither says nor carries it."""
     client = HttpClient("http://127.0.0.1:1", environment())

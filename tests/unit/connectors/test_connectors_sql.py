@@ -220,6 +220,121 @@ def test_what_cannot_work_is_refused_when_built(
         build_connector(made, environment())
 
 
+# --- where a database may live
+
+
+def closed(environment: Any, **overrides: Any) -> Any:
+    """An environment as production has it."""
+    return environment(allow_private_addresses=False, **overrides)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@127.0.0.1/db",
+        "postgresql://u@[::1]:5432/db",
+        "postgresql://u@10.0.0.5/db",
+        "mysql://u@169.254.169.254/db",
+        "mysql://u@[::ffff:127.0.0.1]/db",
+    ],
+)
+def test_a_database_at_a_private_address_is_refused(source: Any, environment: Any, url: str) -> None:
+    """The same addresses as for every source; a network that is allowed by setting is."""
+    made = source(connector="sql", config={"url": url, "query": QUERY})
+    networks = ("127.0.0.0/8", "::1/128", "10.0.0.0/8", "169.254.169.254/32")
+
+    with pytest.raises(BadConfiguration, match=r"url: .* is not an address sources may live on"):
+        build_connector(made, closed(environment))
+    build_connector(made, closed(environment, allowed_networks=networks))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u@db.example/x?host=127.0.0.1",
+        "postgresql://u@db.example/x?hostaddr=127.0.0.1",
+        "postgresql://u@db.example/x?service=other",
+        "postgresql://u@db.example/x?options=-csearch_path%3Dx",
+        "postgresql://u@db.example/x?passfile=/etc/passwd",
+        "postgresql:///x?host=/run/postgresql",
+        "mysql://u@db.example/x?unix_socket=/run/mysqld.sock",
+        "mysql://u@db.example/x?read_default_file=/etc/my.cnf",
+        "mysql://u@db.example/x?local_infile=1",
+        "postgresql:///x",
+        "mysql:///x",
+    ],
+)
+def test_nothing_in_an_address_leads_elsewhere(source: Any, environment: Any, url: str) -> None:
+    """Parameters that change the host, the socket or the driver's settings are refused, in development too."""
+    made = source(connector="sql", config={"url": url, "query": QUERY})
+    with pytest.raises(BadConfiguration, match="url: "):
+        build_connector(made, environment())
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+async def test_a_name_that_leads_to_a_private_address_is_not_followed(
+    source: Any, environment: Any, person: Subject, ask: Any, kind: str
+) -> None:
+    """The name is judged by what it resolves to, when connecting."""
+    made = source(connector="sql", config={"url": f"{kind}://u@localhost:9/x", "query": QUERY})
+    connector = build_connector(made, closed(environment))
+    with pytest.raises(SourceBroken, match="not allowed"):
+        await connector.fetch(person, [ask()], asyncio.get_running_loop().time() + 2)
+    await connector.close()
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mysql"])
+async def test_a_name_that_nobody_knows_is_broken(
+    source: Any, environment: Any, person: Subject, ask: Any, kind: str
+) -> None:
+    """Even one that no resolver could take."""
+    made = source(connector="sql", config={"url": f"{kind}://u@{'x' * 70}.invalid/x", "query": QUERY})
+    connector = build_connector(made, environment())
+    with pytest.raises(SourceBroken, match="cannot be resolved"):
+        await connector.fetch(person, [ask()], asyncio.get_running_loop().time() + 2)
+    await connector.close()
+
+
+async def test_mysql_is_spoken_to_at_the_judged_address(
+    source: Any, environment: Any, person: Subject, ask: Any
+) -> None:
+    """The driver talks over the line that was opened for it: here to a server that turns everybody away."""
+
+    async def refuse(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        error = b"\xff" + (1045).to_bytes(2, "little") + b"#28000no"
+        writer.write(len(error).to_bytes(3, "little") + b"\0" + error)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        made = source(connector="sql", config={"url": f"mysql://u@localhost:{port}/x", "query": QUERY})
+        connector = build_connector(made, closed(environment, allowed_networks=("127.0.0.1/32",)))
+        with pytest.raises(SourceDenied):
+            await connector.fetch(person, [ask()], asyncio.get_running_loop().time() + 2)
+        await connector.close()
+
+
+@pytest.mark.parametrize("url", ["sqlite:////etc/r.db", "sqlite:///../r.db", "sqlite:///${up}/../../r.db"])
+def test_a_registry_does_not_lead_out_of_the_base_directory(source: Any, environment: Any, url: str) -> None:
+    """Only the deployment's own settings name files elsewhere."""
+    made = source(connector="sql", config={"url": url, "query": QUERY})
+    with pytest.raises(BadConfiguration, match=r"url: .* below the base directory"):
+        build_connector(made, closed(environment, places={"up": "up"}))
+
+
+async def test_a_place_may_be_a_file_anywhere(
+    register: Path, source: Any, environment: Any, person: Subject, ask: Any
+) -> None:
+    """The operator's setting says where the register lies, in production too."""
+    made = source(connector="sql", config={"url": "${register}", "query": QUERY})
+    connector = build_connector(made, closed(environment, places={"register": f"sqlite:///{register}/r.db"}))
+    [reply] = await connector.fetch(person, [ask(attribute="name")], asyncio.get_running_loop().time() + 2)
+    await connector.close()
+
+    assert isinstance(reply, Found)
+
+
 @pytest.fixture
 def postgres(postgres_url: str) -> Iterator[str]:
     """A PostgreSQL with a table and a role that may not read it."""
@@ -282,3 +397,19 @@ async def test_a_database_that_refuses_us_is_denied(
     with pytest.raises(SourceDenied):
         await connector.fetch(person, [ask(attribute="name")], asyncio.get_running_loop().time() + 5)
     await connector.close()
+
+
+@pytest.mark.servers
+async def test_postgresql_is_reached_by_name_at_the_judged_address(
+    postgres: str, source: Any, environment: Any, person: Subject, ask: Any
+) -> None:
+    """A name is resolved by us, and those of its addresses that are allowed are connected to."""
+    url = postgres.replace("127.0.0.1", "localhost")
+    made = source(
+        connector="sql", config={"url": url, "query": "SELECT * FROM sqlkind.person WHERE id = :id_no"}
+    )
+    connector = build_connector(made, closed(environment, allowed_networks=("127.0.0.1/32",)))
+    [reply] = await connector.fetch(person, [ask(attribute="name")], asyncio.get_running_loop().time() + 5)
+    await connector.close()
+
+    assert isinstance(reply, Found)

@@ -12,6 +12,7 @@ from connectors.strict_json import MAX_DEPTH, parse_json
     "body",
     [
         b'{"a": 1, "a": 2}',
+        b'{"a":1,"a":1}',
         b'{"a": {"b": 1, "b": 1}}',
         b'[{"a": "x:y", "\\u0061": 2}]',
         b'{"a": "\\u003a", "b": 1, "b": 2}',
@@ -83,3 +84,11 @@ def test_depth_is_allowed_up_to_the_limit() -> None:
     parse_json(wide)
     with pytest.raises(SourceBroken):
         parse_json(b"[" + body + b"]")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"n":123456789012345678901234567890}', "[1.2345678901234568e+29,2.5]", "[1e2]"]
+)
+def test_numbers_are_read_exactly_in_compact_documents_too(text: str) -> None:
+    """An integer keeps every digit and a float is the float, however little there is around them."""
+    assert repr(parse_json(text.encode())) == repr(json.loads(text))

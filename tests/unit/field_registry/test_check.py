@@ -245,12 +245,22 @@ def test_a_lower_tier_never_outranks_a_register(
     assert codes_of(registry(sources=sources[1:], bindings=[first])) == []
 
 
-def test_a_source_without_echo_is_a_warning(registry: Make, source: Make) -> None:
+def test_a_source_without_echo_is_an_error(registry: Make, source: Make) -> None:
     """Without an echo nobody notices an answer about somebody else; a sandbox needs none."""
     (fault,) = check_registry(registry(sources=[source(config={"answer": {"record": "/data"}})]))
 
-    assert (fault.code, fault.severity) == ("no_echo", "warning")
+    assert (fault.code, fault.severity) == ("no_echo", "error")
     assert codes_of(registry(sources=[source(connector="sandbox", config={})])) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "faults"), [("its answers are lists of codes", []), (" ", ["no_echo"]), (True, ["no_echo"])]
+)
+def test_a_source_may_say_why_it_has_no_echo(
+    registry: Make, source: Make, reason: object, faults: list[str]
+) -> None:
+    """A reason in words, which whoever reviews the registry reads, takes the place of the echo."""
+    assert codes_of(registry(sources=[source(config={"no_echo": reason})])) == faults
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Entries: canonical, self-describing, and with everything personal sealed."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,3 +103,12 @@ def test_times_are_written_to_the_microsecond(moment: datetime) -> None:
 
     assert len(written) == len("2026-11-21T02:03:04.000005Z")
     assert datetime.fromisoformat(written) == moment
+
+
+@pytest.mark.parametrize("hours", [-11, 0, 8])
+def test_a_time_is_told_in_utc_whatever_zone_it_came_in(hours: int) -> None:
+    """+08:00 is what China writes; the proof must not say eight hours later."""
+    zone = timezone(timedelta(hours=hours))
+    moment = datetime(2026, 11, 21, 12, tzinfo=UTC).astimezone(zone)
+
+    assert rfc3339(moment) == "2026-11-21T12:00:00.000000Z"

@@ -2,7 +2,9 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
+from gateway.security import new_reference
 from gateway.security.randomness import RandomChunks
 
 
@@ -33,3 +35,13 @@ def test_a_forked_child_draws_its_own():
 
     assert len(theirs) == 200
     assert ours.isdisjoint(theirs[start : start + 10] for start in range(0, 200, 10))
+
+
+def test_references_of_one_moment_keep_their_order():
+    """Made one after the other in the same millisecond they sort as they were made, and cannot be counted."""
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    made = [new_reference("aud", now) for _ in range(2_000)]
+
+    assert made == sorted(set(made))
+    assert all(one[:14] == made[0][:14] for one in made)
+    assert len({one[-8:] for one in made}) > 1_990

@@ -29,8 +29,8 @@ def safe(tmp_path: Path) -> dict[str, Any]:
     return {
         "environment": "production",
         "state_dir": tmp_path,
-        "database_url": "postgresql+psycopg://db/oncegate",
-        "cache_url": "redis://cache",
+        "database_url": "postgresql+psycopg://db/oncegate?sslmode=verify-full",
+        "cache_url": "rediss://cache",
         "issuer": "https://gate.example.gov.cn",
         "public_url": "https://gate.example.gov.cn",
         "workers": 2,
@@ -128,6 +128,9 @@ def test_the_token_endpoint_stands_under_the_public_address() -> None:
         ("ONCEGATE_ALLOWED_NETWORKS", '["hunter2"]'),
         ("ONCEGATE_PLACES", '{"hunter2'),
         ("ONCEGATE_RESOLUTION_VALID_FOR", "PT0S"),
+        ("ONCEGATE_RESOLUTION_VALID_FOR", "PT24H1S"),
+        ("ONCEGATE_CONSENT_LONGEST", "P1097D"),
+        ("ONCEGATE_PATIENCE_MAX_MS", "50001"),
     ],
 )
 def test_a_fault_names_the_setting_and_never_the_value(variable: str, value: str) -> None:
@@ -259,8 +262,30 @@ def test_a_complete_production_installation_is_safe(safe: dict[str, Any]) -> Non
     [
         ({"client_secret_basic": True}, "client_secret_basic is on"),
         ({"allow_private_addresses": True}, "allow_private_addresses is on"),
-        ({"allowed_networks": ["0.0.0.0/0"]}, "whole internet"),
-        ({"allowed_networks": ["::/0"]}, "whole internet"),
+        ({"allowed_networks": ["0.0.0.0/0"]}, "wider than /8"),
+        ({"allowed_networks": ["10.0.0.0/8", "128.0.0.0/7"]}, "128.0.0.0/7, which is wider than /8"),
+        ({"allowed_networks": ["::/0"]}, "wider than /16"),
+        ({"allowed_networks": ["fc00::/7"]}, "wider than /16"),
+        ({"allowed_networks": ["169.254.169.0/24"]}, "clouds hand out credentials"),
+        ({"allowed_networks": ["169.0.0.0/8"]}, "clouds hand out credentials"),
+        ({"allowed_networks": ["100.64.0.0/10"]}, "clouds hand out credentials"),
+        ({"allowed_networks": ["fe80::/64"]}, "clouds hand out credentials"),
+        *(
+            ({"database_url": f"postgresql+psycopg://{rest}"}, "without insisting on TLS")
+            for rest in (
+                "db/x",
+                "db/x?sslmode=disable",
+                "db/x?sslmode=allow",
+                "db/x?sslmode=prefer",
+                "db/x?sslmode=verify-full&sslmode=disable",
+                "u:p%40w@10.0.0.5:5432/x",
+                "localhost,db/x",
+                "/x?host=db",
+                "localhost/x?hostaddr=10.0.0.5",
+                "u:[@db/x",
+            )
+        ),
+        ({"cache_url": "redis://:pw@cache:6379/0"}, "cache_url reaches another machine without TLS"),
         ({"database_url": "sqlite:///x.db"}, "on SQLite"),
         ({"cache_url": None}, "without cache_url"),
         ({"root_key_file": "nowhere.key"}, "would be generated"),
@@ -302,12 +327,27 @@ def test_production_refuses_files_that_others_can_read(
         {"host": "localhost"},
         {"host": "::1"},
         {"workers": 1, "cache_url": None},
+        {"allowed_networks": ["10.0.0.0/8", "192.168.0.0/16", "fd12::/16", "169.254.169.254/32"]},
+        *(
+            {"database_url": f"postgresql+psycopg://{rest}"}
+            for rest in (
+                "db/x?sslmode=require",
+                "u:p@127.0.0.1:5432/x",
+                "[::1]/x",
+                "/x",
+                "/x?host=/run/postgresql",
+            )
+        ),
+        *(
+            {"cache_url": url}
+            for url in ("redis://localhost:6379", "redis://[::1]", "unix:///run/valkey.sock")
+        ),
     ],
 )
 def test_production_accepts_what_is_acknowledged_or_harmless(
     safe: dict[str, Any], change: dict[str, Any]
 ) -> None:
-    """A proxy in front, a loopback address, or one worker without a shared cache."""
+    """A proxy in front, a loopback address or socket, one worker without a shared cache, networks of usual size."""
     assert unsafe_settings(Settings(**safe | change)) == ()
 
 

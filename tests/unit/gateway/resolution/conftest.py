@@ -310,6 +310,7 @@ def runtime(ledger: Ledger) -> Runtime:
         telemetry=telemetry,
         sources=SourcePool({}, {}),
         new_reference=new_reference,
+        fingerprint=Pseudonyms(ring).fingerprint,
     )
 
 

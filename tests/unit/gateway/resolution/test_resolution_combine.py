@@ -281,9 +281,23 @@ def test_a_reader_may_refuse(bench: Any) -> None:
     def refuse(raw: object) -> object:
         raise NotNormal(f"{raw}")
 
-    plan = replace(plan, compiled=replace(plan.compiled, readers={("person.sex", "civil"): refuse}))
+    plan = replace(plan, readers=(refuse,))
     replies = bench.replies(plan, {"person.sex": bench.found("secret")})
 
     assert combine(plan, bench.decisions(plan), replies, bench.now).found == {
         ("applicant", "person.sex"): Missing(OutcomeCode.invalid_value)
     }
+
+
+@pytest.mark.parametrize("nothing", [[], None, ""])
+def test_a_list_without_rows_is_empty(bench: Any, nothing: object) -> None:
+    """A register that knows of no rows has no value, so the next source's rows are used."""
+    plan = bench.plan(bench.family_form())
+    rows = [{"child.name": "小明"}]
+
+    def found(profile: Reply) -> object:
+        said = {("civil", "person.children"): bench.found(nothing), ("profile", "person.children"): profile}
+        return the_one(combine(plan, bench.decisions(plan), bench.replies(plan, said), bench.now))
+
+    assert found(bench.found(rows)) == rows
+    assert found(bench.found([])) is OutcomeCode.empty_at_source

@@ -57,15 +57,16 @@ def test_sources_stand_in_order_of_trust(bench: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("day", "sources"), [(date(2026, 6, 30), ["old"]), (date(2026, 7, 1), ["new"]), (date(2027, 1, 1), [])]
+    ("day", "sources"),
+    [(date(2026, 6, 30), ["civil"]), (date(2026, 7, 1), ["licence"]), (date(2027, 1, 1), [])],
 )
 def test_bindings_count_while_they_are_effective(bench: Any, day: date, sources: list[str]) -> None:
     """The day decides which bindings are used; the last day is the one before `effective_to`."""
     whole = bench.registry()
     change, end = date(2026, 7, 1), date(2027, 1, 1)
     bindings = [
-        Binding("person.name", "old", "/name", effective_to=change),
-        Binding("person.name", "new", "/name", effective_from=change, effective_to=end),
+        Binding("person.name", "civil", "/name", effective_to=change),
+        Binding("person.name", "licence", "/name", effective_from=change, effective_to=end),
     ]
     registry = Registry.of(
         1, items=whole.items.values(), sources=whole.sources.values(), bindings=bindings, code_lists=()
@@ -117,7 +118,7 @@ def test_readers_translate_before_they_normalise(bench: Any) -> None:
         code_lists=registry.code_lists.values(),
     )
     compiled = bench.compiled(bench.form(Field("sex", "性别", item="person.sex")), own)
-    read = compiled.readers["person.sex", "civil"]
+    read = compiled.wanted[0].readers[0]
 
     assert read("F") == "2"
     with pytest.raises(NotNormal):
@@ -126,7 +127,7 @@ def test_readers_translate_before_they_normalise(bench: Any) -> None:
 
 def test_a_bad_cell_spoils_only_itself(bench: Any) -> None:
     """In a list of rows a cell that is not valid is marked; its row and its neighbours stay."""
-    read = bench.compiled(bench.family_form()).readers["person.children", "civil"]
+    read = bench.compiled(bench.family_form()).wanted[0].readers[0]
     rows = [
         {"child.name": "小明", "child.id_no": "110102199101010079", "child.birth_date": "20200102"},
         {"child.name": " ", "child.birth_date": "2021-03-04", "child.more": "nobody asked"},
@@ -145,7 +146,7 @@ def test_a_bad_cell_spoils_only_itself(bench: Any) -> None:
 @pytest.mark.parametrize("raw", ["text", 7, {"child.name": "小明"}, ["小明"], [["小明"]]])
 def test_rows_are_rows(bench: Any, raw: object) -> None:
     """What is not a list of mappings cannot be read as rows."""
-    read = bench.compiled(bench.family_form()).readers["person.children", "civil"]
+    read = bench.compiled(bench.family_form()).wanted[0].readers[0]
 
     with pytest.raises(NotNormal):
         read(raw)

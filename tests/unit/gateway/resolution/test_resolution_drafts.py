@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from gateway.audit.entries import make_entry
+from gateway.audit.log import AuditLog
 from gateway.errors import CannotOpen, Gone, NotFound
 from gateway.records import Caller, ConsentEvent, Draft, EntryKind, GateRequest, GateWrite
 from gateway.resolution.drafts import purge_drafts, read_answer
@@ -16,6 +17,12 @@ from policies import ConsentState
 
 HALL = Caller("hall", "政务服务", frozenset({"renderer"}))
 MINUTES = timedelta(minutes=30)
+
+
+@pytest.fixture(autouse=True)
+def log(runtime: Runtime) -> None:
+    """Readings pass the gate of the store itself."""
+    runtime.ledger = AuditLog(runtime.store.gates, runtime.telemetry)
 
 
 @pytest.fixture
@@ -55,6 +62,23 @@ async def test_an_answer_is_read_as_it_was_given(runtime: Runtime, keep: Any) ->
     await keep()
 
     assert [await read_answer("res_1", HALL, runtime) for _ in range(2)] == [b'{"answer":1}'] * 2
+
+
+async def test_every_reading_is_an_entry(runtime: Runtime, keep: Any, record: Any, move: Any) -> None:
+    """Each time an answer is given again, or withheld, the log has it before it leaves; no use is taken."""
+    await record()
+    await keep(consents=("cns_a",))
+    await read_answer("res_1", HALL, runtime)
+    await move(ConsentState.paused)
+    with pytest.raises(Gone):
+        await read_answer("res_1", HALL, runtime)
+
+    entries = await runtime.store.entries.find(request="res_1", after="", limit=9)
+    readings = [orjson.loads(entry.leaf) for entry in entries if entry.kind is EntryKind.reread]
+    assert [(leaf["result"], leaf["ended"]) for leaf in readings] == [
+        ("released", []),
+        ("withheld", ["cns_a"]),
+    ]
 
 
 @pytest.mark.parametrize("resolution", ["res_1", "res_9", "", "\x00"])

@@ -59,7 +59,7 @@ def test_a_role_without_subject_costs_its_own_fields_only(bench: Any) -> None:
     """Whose data it is must be known; who is not named has `identity_unbound`, the others are asked."""
     plan = bench.plan(bench.form(SEX, SPOUSE))
 
-    assert plan.impossible == {("spouse", "person.name"): Missing(OutcomeCode.identity_unbound, "no_subject")}
+    assert plan.known == {("spouse", "person.name"): Missing(OutcomeCode.identity_unbound, "no_subject")}
     assert asked(plan) == [("applicant", "person.sex", "civil")]
     assert plan.findings == ()
 
@@ -82,7 +82,7 @@ def test_a_bad_subject_is_a_finding(bench: Any, subject: dict[str, object], code
     (finding,) = plan.findings
 
     assert (finding.pointer, finding.code) == ("/subjects/applicant", code)
-    assert plan.impossible == {("applicant", "person.sex"): Missing(OutcomeCode.identity_unbound, code)}
+    assert plan.known == {("applicant", "person.sex"): Missing(OutcomeCode.identity_unbound, code)}
     assert {role for role, _, _ in asked(plan)} == {"spouse"}
     assert not any(str(value) in finding.detail for key, value in subject.items() if key != "kind")
 
@@ -117,9 +117,7 @@ def test_an_answer_that_names_nobody_is_a_finding(bench: Any) -> None:
     plan = bench.plan(bench.form(PLATE, BRAND), answers={"plate": "12345"})
 
     assert [finding.code for finding in plan.findings] == ["characters"]
-    assert plan.impossible == {
-        ("vehicle", "vehicle.brand"): Missing(OutcomeCode.identity_unbound, "characters")
-    }
+    assert plan.known == {("vehicle", "vehicle.brand"): Missing(OutcomeCode.identity_unbound, "characters")}
 
 
 def test_a_hidden_answer_names_nobody(bench: Any) -> None:
@@ -154,8 +152,7 @@ def test_a_source_is_asked_only_for_whom_it_can_look_up(bench: Any) -> None:
     plan = bench.plan(bench.form(NAME, SEX), subjects={"applicant": foreigner})
 
     assert asked(plan) == [("applicant", "person.name", "licence")]
-    assert plan.unable["applicant", "person.sex"] == Missing(OutcomeCode.not_applicable)
-    assert plan.impossible == {}
+    assert plan.known["applicant", "person.sex"] == Missing(OutcomeCode.not_applicable)
 
 
 def test_unusable_answers_are_findings(bench: Any) -> None:

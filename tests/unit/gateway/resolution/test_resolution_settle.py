@@ -62,8 +62,8 @@ def test_a_field_names_the_decision_and_source_it_rests_on(bench: Any) -> None:
     settled = bench.settled(bench.form(NAME), said, decide={"refused": {"profile": ReasonCode.no_rule}})
     (outcome,) = settled.filled.outcomes
 
-    assert settled.source_of(outcome) == "licence"
-    assert settled.decision_of(outcome) is settled.decisions[1]
+    assert settled.place_of(outcome) == 1
+    assert settled.plan.asks[1].binding.source == "licence"
 
 
 def test_a_cell_rests_on_the_ask_for_its_rows(bench: Any) -> None:
@@ -71,7 +71,7 @@ def test_a_cell_rests_on_the_ask_for_its_rows(bench: Any) -> None:
     settled = bench.settled(bench.family_form(), {("civil", "person.children"): bench.found(ROWS)})
 
     assert len(settled.filled.outcomes) == 6
-    assert {settled.source_of(outcome) for outcome in settled.filled.outcomes} == {"civil"}
+    assert {settled.place_of(outcome) for outcome in settled.filled.outcomes} == {0}
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,8 @@ def test_a_field_that_was_not_asked_names_nobody(bench: Any, twin: Field) -> Non
     )
     first, second, _ = settled.filled.outcomes
 
-    assert settled.source_of(first) == "civil"
-    assert settled.source_of(second) is None
-    assert settled.decision_of(second) is None
+    assert settled.place_of(first) == 0
+    assert settled.place_of(second) is None
 
 
 def test_narrower_decisions_empty_everything_that_rested_on_them(bench: Any) -> None:

@@ -74,7 +74,7 @@ def test_the_answer_as_a_whole(bench: Any) -> None:
             {
                 "pointer": "/subjects/x",
                 "code": "unknown_role",
-                "detail": "This form has no role 'x'; the subject was not used.",
+                "detail": "This form has no such role; the subject was not used.",
             }
         ],
     }
