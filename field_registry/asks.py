@@ -7,7 +7,7 @@ from field_registry.items import Item
 from field_registry.subjects import Subject
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: forty are made per request, and freezing triples the cost of making one
 class Ask:
     """One item of one subject from one source.
 

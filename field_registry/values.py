@@ -23,7 +23,7 @@ class Provenance:
     retrieved_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: forty are made per request, and freezing doubles the cost of making one
 class Value:
     """A normalised value and where it comes from. `value` is JSON-ready: text, integer, boolean, or rows."""
 

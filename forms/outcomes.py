@@ -8,7 +8,7 @@ from field_registry.outcomes import FILLED
 from forms.definition import Field
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: one per slot and request, and freezing doubles the cost of making it
 class FieldOutcome:
     """What happened to one slot.
 

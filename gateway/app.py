@@ -6,7 +6,6 @@ that the garbage collector never scans it again (p99 74 → 21 ms). Stopping dra
 
 import asyncio
 import gc
-import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -47,9 +46,6 @@ log = get_logger(__name__)
 _GRACE = timedelta(seconds=60)
 # A request makes some thousand short-lived objects and hardly a cycle: the default collects after every 700.
 _GC_THRESHOLDS = (20_000, 20, 50)
-# The thread of the database wants the interpreter a dozen times per transaction, each for microseconds. By default it
-# waits up to 5 ms each time the event loop is busy.
-_SWITCH_SECONDS = 0.0005
 _PURGE_EVERY = timedelta(minutes=10)
 
 
@@ -88,7 +84,7 @@ def environment_of(settings: Settings, clock: Clock) -> Environment:
         places=load_places(settings),
         allow_private_addresses=settings.allow_private_addresses,
         allowed_networks=settings.allowed_networks,
-        base_dir=str(settings.state_dir),
+        base_dir=str(settings.state_dir / "sources"),  # never where our own database and keys lie
     )
 
 
@@ -178,7 +174,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
-    sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         yield
     finally:
