@@ -1,6 +1,8 @@
 """`oncegate check`: every fault in registry, forms and policies, with file, line and remedy."""
 
+import os
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -67,19 +69,47 @@ def _data(room: Path) -> Path:
 
 
 def faults_in(registry_at: Path, forms_at: Path | None, policies_at: Path | None) -> Iterable[Fault]:
-    """Every fault; what can be read is checked even where its neighbour cannot."""
-    yield from check_directory(registry_at, config_schemas())
+    """Every fault, its file named from the directory all rooms are in.
+
+    What can be read is checked even where its neighbour cannot.
+    """
+    rooms = [room for room in (registry_at, forms_at, policies_at) if room is not None]
+    base = Path(os.path.commonpath(rooms))
+    yield from _named(check_directory(registry_at, config_schemas()), registry_at, base)
     registry = read_registry(registry_at)
-    forms = read_forms(forms_at) if forms_at is not None else LoadedForms(())
-    yield from forms.faults
-    yield from check_forms(forms, registry.registry)
+    forms = LoadedForms(())
+    if forms_at is not None:
+        forms = read_forms(forms_at)
+        yield from _named((*forms.faults, *check_forms(forms, registry.registry)), forms_at, base)
     if policies_at is not None:
         policy = read_policy(policies_at)
-        yield from policy.faults
+        yield from _named(policy.faults, policies_at, base)
         if policy.names_known:
             purposes = frozenset(form.purpose for form in forms.forms)
             known = Known(form_purposes=purposes, places=_places(registry, forms))
-            yield from check_policy(policy, registry.registry, known)
+            found = check_policy(policy, registry.registry, known)
+            for room, faults in _by_room(found, registry, forms).items():
+                yield from _named(
+                    faults, {"registry": registry_at, "forms": forms_at}.get(room) or policies_at, base
+                )
+
+
+def _by_room(faults: Iterable[Fault], registry: Loaded, forms: LoadedForms) -> dict[str, list[Fault]]:
+    """What is wrong between the rooms, by the room whose file is to be mended."""
+    files = {
+        "registry": {place.file for place in registry.places.values()},
+        "forms": {located.file for located in forms.places.values()},
+    }
+    found: dict[str, list[Fault]] = {}
+    for fault in faults:
+        room = next((room for room, names in files.items() if fault.file in names), "policies")
+        found.setdefault(room, []).append(fault)
+    return found
+
+
+def _named(faults: Iterable[Fault], room: Path, base: Path) -> Iterable[Fault]:
+    for fault in faults:
+        yield replace(fault, file=str((room / fault.file).relative_to(base)))
 
 
 def _places(registry: Loaded, forms: LoadedForms) -> dict[tuple[str, str], tuple[str, int]]:
