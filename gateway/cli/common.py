@@ -21,7 +21,7 @@ from gateway.app import make_runtime, open_sources
 from gateway.errors import GatewayError, StartError
 from gateway.runtime import Runtime
 from gateway.settings import Settings, load_settings, unknown_variables
-from gateway.store.migrate import pending
+from gateway.store.schema import pending
 from policies.errors import PolicyError
 
 P = ParamSpec("P")

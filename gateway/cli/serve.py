@@ -23,8 +23,7 @@ from gateway.cli.common import (
 from gateway.errors import BadSettings
 from gateway.resolution.drafts import purge_drafts
 from gateway.settings import Settings, load_settings, require_safe, unknown_variables
-from gateway.store.migrate import migrate as migrate_database
-from gateway.store.migrate import pending
+from gateway.store.schema import pending
 from gateway.telemetry import configure_logging
 
 
@@ -88,6 +87,8 @@ def run_server(settings: Settings) -> None:
 @guarded
 def migrate(state: State = None, as_json: AsJson = False) -> None:
     """Bring the database to the newest schema."""
+    from gateway.store.migrate import migrate as migrate_database
+
     revision = migrate_database(settings_of(state).database_url)
     if as_json:
         print_json({"revision": revision})

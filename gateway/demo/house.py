@@ -17,7 +17,6 @@ from gateway.records import CallerRole, Client
 from gateway.runtime import Runtime
 from gateway.security import hash_client_secret, new_client_secret
 from gateway.settings import Settings, load_settings
-from gateway.store.migrate import migrate
 from policies.load import load_policy
 
 HALL = "政务服务"
@@ -50,6 +49,8 @@ def furnish(directory: Path, city: RunningCity, *, port: int) -> Settings:
     (directory / "settings.toml").write_text("".join(lines), encoding="utf-8")
     environ = {**os.environ, "ONCEGATE_SETTINGS_FILE": str(directory / "settings.toml")}
     loaded = load_settings(environ, state_dir=directory.resolve())
+    from gateway.store.migrate import migrate
+
     migrate(loaded.database_url)
     return loaded
 

@@ -193,7 +193,14 @@ def _cut(connection: Connection) -> None:
             line.shutdown(socket.SHUT_RDWR)
 
 
-def sqlite_engine(url: URL, *, pool_size: int, begin: str | None = None, foreign_keys: bool = True) -> Engine:
+def sqlite_engine(
+    url: URL,
+    *,
+    pool_size: int,
+    begin: str | None = None,
+    foreign_keys: bool = True,
+    wait_seconds: int = STATEMENT_SECONDS,
+) -> Engine:
     """An engine on a SQLite file whose transactions begin with `begin`; None: each statement for itself."""
     # Whatever driver the URL names, it is the standard library's that is used.
     # Named parameters, as on PostgreSQL: rows are the same mappings on both.
@@ -208,7 +215,7 @@ def sqlite_engine(url: URL, *, pool_size: int, begin: str | None = None, foreign
     @event.listens_for(engine, "connect")
     def _prepare(connection: Any, _record: Any) -> None:
         connection.isolation_level = None  # the driver must not begin transactions of its own
-        waits = f"busy_timeout={STATEMENT_SECONDS * 1000}"
+        waits = f"busy_timeout={wait_seconds * 1000}"
         references = f"foreign_keys={int(foreign_keys)}"
         for pragma in (waits, _PAGE, "journal_mode=WAL", "synchronous=FULL", references):
             connection.execute(f"PRAGMA {pragma}").close()

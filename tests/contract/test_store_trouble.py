@@ -25,7 +25,8 @@ from gateway.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.ports import Store
 from gateway.records import GateRequest, GateWrite
 from gateway.store import Database, SqlStore
-from gateway.store.migrate import migrate, pending
+from gateway.store.migrate import migrate
+from gateway.store.schema import pending
 from gateway.telemetry import Telemetry
 from policies.consent import ConsentState
 

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from alembic import command
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from gateway.errors import StoreUnavailable
-from gateway.store.migrate import alembic_config, differences, migrate, pending
+from gateway.store.migrate import alembic_config, differences, migrate
+from gateway.store.schema import NEWEST, pending
 from gateway.store.tables import metadata
 
 
@@ -168,3 +171,11 @@ def test_the_purge_reads_only_what_is_still_to_be_purged(url: str) -> None:
 
     options = index["dialect_options"]
     assert "sealed IS NOT NULL" in str(options.get("sqlite_where", options.get("postgresql_where")))
+
+
+def test_the_newest_schema_is_the_head_of_the_scripts(request: pytest.FixtureRequest) -> None:
+    """The service knows the newest revision by heart, so that starting it needs no Alembic."""
+    config = Config()
+    config.set_main_option("script_location", str(request.config.rootpath / "alembic"))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == NEWEST

@@ -2,8 +2,6 @@
 
 from datetime import timedelta
 
-import cn2an
-
 from gateway.demo.auth import BearerToken
 from gateway.demo.departments.base import Call, HttpService, Lookup, Record, enterprise_of, person_of
 from gateway.demo.departments.food_permits import number_of, valid_from
@@ -63,7 +61,7 @@ def _faces_of_enterprise(city: City, enterprise: Enterprise) -> Record:
             "no": enterprise.uscc,
             "address": enterprise.seat.text,
             "legalRep": city.persons[enterprise.legal_rep].name,
-            "capital": cn2an.an2cn(enterprise.capital_wan * 10_000, "rmb").replace("元", "圆"),
+            "capital": _in_numerals(enterprise.capital_wan * 10_000),
             "established": dashed(enterprise.founded_on),
         },
         "food": {"no": number_of(enterprise), "validTo": dashed(issued + timedelta(days=5 * 365))}
@@ -90,3 +88,9 @@ SERVICE = HttpService(
     answer=lambda record, call: {"errcode": 0, "holder": record},
     missing=(200, {"errcode": 30001, "holder": None}),
 )
+
+
+def _in_numerals(yuan: int) -> str:
+    import cn2an
+
+    return str(cn2an.an2cn(yuan, "rmb")).replace("元", "圆")
