@@ -271,7 +271,7 @@ async def _fetch(connector: Connector, subject: Subject, asks: Sequence[Ask]) ->
 def _anybody() -> tuple[Subject, list[Ask]]:
     subject = Subject(SubjectKind.person, "111", "nobody")
     item = Item("person.name", "", SubjectKind.person, Datatype.name, "")
-    return subject, [Ask(item, Binding(item.id, "conformance", "/name"), subject, "applicant")]
+    return subject, [Ask(item, Binding(item.id, "conformance", "/name"), "applicant")]
 
 
 def _fault_of(act: Any) -> SourceFault | None:

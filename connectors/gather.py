@@ -288,20 +288,9 @@ def _holds(source: Source, subject: Subject) -> bool:
     return subject.kind is not _PERSON or subject.id_type in source.id_types
 
 
-def _mark(ask: Ask) -> object:
-    """What tells two asks of one call apart."""
-    if not ask.columns:
-        return ask.item.id, ask.binding.attribute
-    return (
-        ask.item.id,
-        ask.binding.attribute,
-        tuple((item.id, column.attribute) for item, column in ask.columns),
-    )
-
-
 def _distinct(asks: Sequence[Ask]) -> tuple[Wanted, Sequence[Ask]]:
     """The marks of the distinct asks, and those asks; an item that two roles want is fetched once."""
-    unique = {_mark(ask): ask for ask in asks}
+    unique = {ask.mark: ask for ask in asks}
     return tuple(unique), asks if len(unique) == len(asks) else tuple(unique.values())
 
 
@@ -316,8 +305,8 @@ def _dealt(asks: Sequence[Ask], boarded: _Flight | Missing) -> Sequence[Reply]:
         return [_BROKEN] * len(asks)
     if len(replies) == len(asks):
         return replies
-    by_mark = dict(zip(dict.fromkeys(map(_mark, asks)), replies, strict=True))
-    return [by_mark[_mark(ask)] for ask in asks]
+    by_mark = dict(zip(dict.fromkeys(ask.mark for ask in asks), replies, strict=True))
+    return [by_mark[ask.mark] for ask in asks]
 
 
 def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:

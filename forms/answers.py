@@ -41,8 +41,13 @@ class Answers:
         return f"Answers({len(self.values)} answered, {len(self.findings)} findings)"
 
 
+_NO_ANSWERS = Answers({})
+
+
 def flatten(form: Form, answers: Mapping[str, object]) -> Answers:
     """The answers by slot path. The first of two answers for one slot wins."""
+    if not answers:
+        return _NO_ANSWERS
     columns = {field.path for field in form.fields if field.group}
     slots = {field.path for field in form.fields} - columns
     groups = {group.path: group for group in form.groups}
@@ -79,11 +84,9 @@ def nest(form: Form, values: Mapping[str, object]) -> dict[str, Any]:
 
 def is_blank(value: object) -> bool:
     """Whether this is no answer: null, empty or white text, an empty list or object. `False` and 0 are answers."""
-    if value is None:
-        return True
     if isinstance(value, str):
         return not value or value.isspace()
-    return isinstance(value, list | tuple | Mapping) and not value
+    return value is None or (isinstance(value, list | tuple | Mapping) and not value)
 
 
 def typed_rows(group: str, values: Mapping[str, object]) -> dict[int, dict[str, object]]:

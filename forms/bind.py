@@ -24,8 +24,11 @@ class Line:
     trust of the rows. `outcome`: set when no source can ever change it: `office_use`, or `no_binding` for fields
     without item or binding and for kinds that take no data (those are not eligible, so that no rate counts them).
     `if_hidden`, `if_unknown`, `if_answered`, `if_static`: the outcomes of a slot outside groups, made in advance.
+    `path`: the field's; a column's is without row number. `key`: role and item id (of a column, its own).
     """
 
+    path: str
+    key: tuple[str, str]
     field: Field
     item: Item | None
     bindings: tuple[Binding, ...]
@@ -35,11 +38,6 @@ class Line:
     if_unknown: FieldOutcome
     if_answered: FieldOutcome
     if_static: FieldOutcome
-
-    @property
-    def path(self) -> str:
-        """The field's path; a column's is without row number."""
-        return self.field.path
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,6 +131,8 @@ def _line(field: Field, item: Item | None, bindings: tuple[Binding, ...], group:
         return FieldOutcome(field.path, field, code, reason=reason)
 
     return Line(
+        path=field.path,
+        key=(field.role, item.id if item is not None else ""),
         field=field,
         item=item,
         bindings=bindings,

@@ -24,6 +24,10 @@ each item id → normalised cell, `Missing`, or None (empty at the source)."""
 _CHINA = timezone(timedelta(hours=8))
 """Registers date their records by the calendar on the wall; China has known no other offset since 1991."""
 
+_FILLED, _STALE = (
+    OutcomeCode.filled,
+    OutcomeCode.filled_stale,
+)  # looking a member up costs more than comparing
 _NOT_ASKED = Missing(OutcomeCode.source_error, "not_asked")
 _EMPTY = Missing(OutcomeCode.empty_at_source)
 _ROW_NOT_MATCHED = Missing(OutcomeCode.not_found, "row_not_matched")
@@ -74,11 +78,12 @@ def _fill_line(
     answers: Mapping[str, object],
     today: date,
 ) -> FieldOutcome:
-    field = line.field
-    path = field.path
+    path = line.path
+    shown = visible.get(path)
+    if shown is True and line.outcome is None and path not in answers:  # the usual case, first
+        return _offer(line, path, found.get(line.key, _NOT_ASKED), today)
     if line.outcome is OutcomeCode.office_use:
         return line.if_static
-    shown = visible.get(path)
     if shown is not True:
         hidden = line.if_unknown if shown is None else line.if_hidden
         return hidden if is_blank(answers.get(path)) else replace(hidden, answered=True, answer_path=path)
@@ -86,8 +91,7 @@ def _fill_line(
         return line.if_answered
     if line.outcome is not None or line.item is None:
         return line.if_static
-    answer = found.get((field.role, line.item.id), _NOT_ASKED)
-    return _offer(line, path, answer, today)
+    return _offer(line, path, found.get(line.key, _NOT_ASKED), today)
 
 
 def _offer(
@@ -100,17 +104,17 @@ def _offer(
         return FieldOutcome(
             path, line.field, answer.reason, None, None, answer.detail, False, True, bool(line.bindings), row
         )
-    code = OutcomeCode.filled_stale if _is_stale(line, answer, today) else OutcomeCode.filled
+    freshness = None if line.item is None else line.item.freshness
+    is_stale = freshness is not None and _age(answer, today) > freshness
+    code = _STALE if is_stale else _FILLED
     return FieldOutcome(path, line.field, code, answer.value, answer.provenance, "", False, True, True, row)
 
 
-def _is_stale(line: Line, value: Value, today: date) -> bool:
-    """Older than the item's freshness, by the day the register recorded it, else by the day we asked."""
-    if line.item is None or line.item.freshness is None:
-        return False
+def _age(value: Value, today: date) -> timedelta:
+    """By the day the register recorded it, else by the day we asked."""
     provenance = value.provenance
     as_of = provenance.recorded_at or provenance.retrieved_at.astimezone(_CHINA).date()
-    return today - as_of > line.item.freshness
+    return today - as_of
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from starlette.types import ASGIApp
 
 from connectors.errors import BadConfiguration
 from connectors.protocol import Environment
@@ -130,7 +131,7 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
     """
     require_safe(settings)
     runtime = make_runtime(settings, store=store, clock=clock)
-    app = FastAPI(
+    app = _Service(
         title="OnceGate 一采通",
         version=__version__,
         lifespan=_lifespan,
@@ -146,15 +147,25 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
     for room in (resolutions, consents, forms, registry, service):
         app.include_router(room.router)
     register_problem_handlers(app, runtime.telemetry)
-    app.add_middleware(HotRoute, path="/v1/resolutions", endpoint=resolutions.post_resolution)
-    app.add_middleware(  # the last one added is the outermost
-        EdgeMiddleware,
-        max_body_bytes=settings.max_body_bytes,
-        max_json_depth=settings.max_json_depth,
-        telemetry=runtime.telemetry,
-    )
     app.openapi = _openapi_of(app)  # type: ignore[method-assign]
     return app
+
+
+class _Service(FastAPI):
+    """The framework with our edge outermost: what passes through its own middlewares costs a tenth of a request."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """Edge, hot route, then everything the framework stacks up for the others."""
+        runtime: Runtime = self.state.runtime
+        hot = HotRoute(
+            super().build_middleware_stack(), path="/v1/resolutions", endpoint=resolutions.post_resolution
+        )
+        return EdgeMiddleware(
+            hot,
+            max_body_bytes=runtime.settings.max_body_bytes,
+            max_json_depth=runtime.settings.max_json_depth,
+            telemetry=runtime.telemetry,
+        )
 
 
 @asynccontextmanager

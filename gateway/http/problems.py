@@ -205,9 +205,9 @@ def _sentence(finding: Mapping[str, Any]) -> str:
 
 
 def _leaves(value: object) -> Iterator[str]:
-    """Every value in there as text, down to two characters."""
+    """Every key and value in there as text, down to two characters."""
     if isinstance(value, Mapping):
-        yield from (leaf for item in value.values() for leaf in _leaves(item))
+        yield from (leaf for pair in value.items() for item in pair for leaf in _leaves(item))
     elif isinstance(value, list | tuple):
         yield from (leaf for item in value for leaf in _leaves(item))
     elif value is not None and len(str(value)) > 1:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
-from connectors.protocol import Found, Record, Reply
-from field_registry import Ask, Missing, OutcomeCode, Provenance, Subject, Tier, Value
+from connectors.protocol import Record, Reply
+from field_registry import Missing, OutcomeCode, Provenance, Subject, Tier, Value
 from field_registry.dates import normal_date
 from field_registry.errors import NotNormal
 from field_registry.identifiers import same_identifier
 from field_registry.normalise import is_blank
-from gateway.resolution.plan import Key, Plan
+from gateway.resolution.asking import Call, Key
+from gateway.resolution.compiled import Reader
+from gateway.resolution.plan import Plan
 from policies import Decision
 from policies.reasons import outcome_of
 
@@ -52,60 +54,68 @@ def combine(
     found: dict[Key, Value | Missing] = dict(plan.known)
     chosen: dict[Key, int] = {}
     rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
-    for place, decision in enumerate(decisions):
-        ask = plan.asks[place]
-        key = (ask.role, ask.item.id)
-        if decision.allowed:
-            answer = reading.answer(place, ask, replies.get(place, _NO_REPLY))
-        else:
-            answer = Missing(outcome_of(decision.reason), decision.reason)
-        if key in chosen:
-            rivals.setdefault(key, [(chosen[key], found[key])]).append((place, answer))
-        else:
-            chosen[key], found[key] = place, answer
+    for call in plan.asking.calls:
+        for key, place, answer in reading.answers(call, decisions, replies):
+            if key in chosen:
+                rivals.setdefault(key, [(chosen[key], found[key])]).append((place, answer))
+            else:
+                chosen[key], found[key] = place, answer
     for key, answers in rivals.items():
         chosen[key], found[key] = _best(plan, answers)
     return Combined(found, chosen, tuple(sorted(reading.alarms)))
 
 
 class _Reading:
-    """Reads replies; remembers what is the same for all values of one record."""
+    """Reads the replies of one request."""
 
     def __init__(self, plan: Plan, retrieved_at: datetime) -> None:
-        self._readers = plan.readers
+        self._plan = plan
         self._tiers = plan.compiled.tiers
         self._retrieved_at = retrieved_at
-        self._records: dict[tuple[int, int, str], Provenance | None] = {}
         self.alarms: set[str] = set()
 
-    def answer(self, place: int, ask: Ask, reply: Reply) -> Value | Missing:
-        if not isinstance(reply, Found):
-            if reply.reason is OutcomeCode.wrong_subject:
-                self.alarms.add(ask.binding.source)
-            return reply
+    def answers(
+        self, call: Call, decisions: Sequence[Decision], replies: Mapping[int, Reply]
+    ) -> list[tuple[Key, int, Value | Missing]]:
+        """The answer to each ask of one call, with its key and place."""
+        keys, readers = self._plan.asking.keys, self._plan.asking.readers
+        answers: list[tuple[Key, int, Value | Missing]] = []
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
-        # The ids stay theirs, for the plan and the replies outlive this.
-        key = (id(reply.record), id(ask.subject), ask.binding.source)
-        if key not in self._records:
-            self._records[key] = self._provenance(ask, reply.record)
-        provenance = self._records[key]
-        if provenance is None:
-            return _WRONG_SUBJECT
-        try:
-            value = self._readers[place](reply.raw)
-        except NotNormal:
-            return _INVALID
-        except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
-            return _UNREADABLE
-        return _EMPTY if value is None else Value(value, provenance)
+        judged: Record | None = None
+        provenance: Provenance | None = None
+        for place in call.places:
+            decision = decisions[place]
+            answer: Value | Missing
+            if not decision.allowed:
+                answer = Missing(outcome_of(decision.reason), decision.reason)
+            elif isinstance(reply := replies.get(place, _NO_REPLY), Missing):
+                answer = reply
+                if reply.reason is OutcomeCode.wrong_subject:
+                    self.alarms.add(call.source)
+            else:
+                if reply.record is not judged:
+                    judged, provenance = reply.record, self._provenance(call, reply.record)
+                answer = _read(readers[place], reply.raw, provenance) if provenance else _WRONG_SUBJECT
+            answers.append((keys[place], place, answer))
+        return answers
 
-    def _provenance(self, ask: Ask, record: Record) -> Provenance | None:
+    def _provenance(self, call: Call, record: Record) -> Provenance | None:
         """Where the record's values come from; None when the record is somebody else's."""
-        source = ask.binding.source
-        if not _is_about(ask.subject, record.echo):
+        source = call.source
+        if not _is_about(self._plan.subjects[call.role], record.echo):
             self.alarms.add(source)
             return None
         return Provenance(source, self._tiers[source], _day(record.recorded_at), self._retrieved_at)
+
+
+def _read(reader: Reader, raw: object, provenance: Provenance) -> Value | Missing:
+    try:
+        value = reader(raw)
+    except NotNormal:
+        return _INVALID
+    except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
+        return _UNREADABLE
+    return _EMPTY if value is None else Value(value, provenance)
 
 
 def _is_about(subject: Subject, echo: object) -> bool:

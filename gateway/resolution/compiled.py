@@ -5,7 +5,7 @@ mapping and policy.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -50,7 +50,7 @@ class CompiledForm:
     """A form version ready to be resolved.
 
     `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
-    `has_conditions`: whether any field's visibility depends on an answer.
+    `askings`: kinds of subjects → what is asked about them while nothing is typed; kept by `asking_of`, not to be read.
     """
 
     form: Form
@@ -61,9 +61,9 @@ class CompiledForm:
     visibility: Visibility
     wanted: tuple[Wanted, ...]
     key_of: Mapping[str, tuple[str, str]]
-    has_conditions: bool
     validator: Validator
     tiers: Mapping[str, Tier]
+    askings: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def code_list_of(self, item: Item) -> CodeList | None:
         """The code list of an item, if it has one."""
@@ -87,7 +87,6 @@ def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> Co
         visibility=compile_visibility(form),
         wanted=wanted,
         key_of={line.path: _key_of(line) for line in lines},
-        has_conditions=any(field.visible_when is not None for field in form.fields),
         validator=Validator(form.schema or schema_of(form, registry)),
         tiers={source.id: source.tier for source in registry.sources.values()},
     )

@@ -6,7 +6,6 @@ in it. Nothing is pulled before its intent is durable; nothing leaves before its
 
 import asyncio
 import time
-from collections import defaultdict
 from datetime import datetime
 
 from connectors.gather import Gatherer
@@ -52,13 +51,18 @@ async def pull(
     plan: Plan, decisions: tuple[Decision, ...], deadline: float, now: datetime, runtime: Runtime
 ) -> dict[int, Reply]:
     """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
-    places: dict[tuple[str, Subject], list[int]] = defaultdict(list)
-    for place, decision in enumerate(decisions):
-        if decision.allowed:
-            ask = plan.asks[place]
-            places[ask.binding.source, ask.subject].append(place)
-    if not places:
+    together: dict[tuple[str, Subject], list[int]] = {}
+    for call in plan.asking.calls:
+        allowed = [place for place in call.places if decisions[place].allowed]
+        if allowed:
+            # Two roles may be the same person: what both want of a source goes out as one call.
+            together.setdefault((call.source, plan.subjects[call.role]), []).extend(allowed)
+    if not together:
         return {}
-    asks = {key: [plan.asks[place] for place in of] for key, of in places.items()}
+    asks = {key: [plan.asks[place] for place in places] for key, places in together.items()}
     replies = await runtime.sources.gather(asks, deadline, now)
-    return {place: reply for key, of in places.items() for place, reply in zip(of, replies[key], strict=True)}
+    return {
+        place: reply
+        for key, places in together.items()
+        for place, reply in zip(places, replies[key], strict=True)
+    }

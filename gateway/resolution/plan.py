@@ -4,39 +4,40 @@ Pure. Nothing is asked for a field that is hidden, whose visibility hangs on an 
 has filled in already (国务院令第716号 art. 7; PIPL art. 6: no more than is needed).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
+from field_registry import Ask, Missing, OutcomeCode, Subject, SubjectKind
 from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
 from forms.answers import Answers, flatten, nest
 from forms.definition import Role
 from forms.findings import Finding
+from gateway.resolution.asking import UNBOUND, Asking, Key, asking_of
 from gateway.resolution.commands import ResolveCommand
-from gateway.resolution.compiled import CompiledForm, Reader, Wanted
-
-Key = tuple[str, str]
-"""Role and item id: what an answer is known by."""
+from gateway.resolution.compiled import CompiledForm
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What is to be asked, of whom, and what is known already without asking.
 
-    `asks`: at most one per (role, item, source). `readers`: in the order of `asks`. `known`: (role, item) → why it, or
-    one of its sources, cannot be asked; an answer of another source takes its place. `findings`: what is wrong with
-    the request.
+    `asking`: the asks, grouped by the calls they make. `known`: (role, item) → why it, or one of its sources, cannot
+    be asked; an answer of another source takes its place. `findings`: what is wrong with the request.
     """
 
     compiled: CompiledForm
     subjects: Mapping[str, Subject]
     answers: Mapping[str, object] = field(repr=False)
     visible: Mapping[str, bool | None]
-    asks: tuple[Ask, ...]
-    readers: tuple[Reader, ...]
+    asking: Asking
     known: Mapping[Key, Missing]
     findings: tuple[Finding, ...]
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """At most one per (role, item, source)."""
+        return self.asking.asks
 
 
 def make_plan(compiled: CompiledForm, command: ResolveCommand) -> Plan:
@@ -45,25 +46,15 @@ def make_plan(compiled: CompiledForm, command: ResolveCommand) -> Plan:
     visible = compiled.visibility.of(answers.values)
     shown = {path: answer for path, answer in answers.values.items() if visible.get(path)}
     subjects, unbound, findings = _subjects_of(compiled, command, shown)
-    asks: list[Ask] = []
-    readers: list[Reader] = []
-    known: dict[Key, Missing] = {}
-    for want in _wanted(compiled, visible, answers.values):
-        subject = subjects.get(want.role)
-        if subject is None:
-            known[want.key] = unbound.get(want.role, _UNBOUND)
-            continue
-        for binding, source, reader in zip(want.bindings, want.sources, want.readers, strict=True):
-            columns = want.columns(binding.source, visible)
-            if not _can_answer(source, subject):
-                known[want.key] = _NOT_APPLICABLE
-            elif columns or want.rows is None:
-                asks.append(Ask(want.item, binding, subject, want.role, columns))
-                readers.append(reader)
+    asking = asking_of(compiled, subjects, visible, answers.values)
+    known = asking.unasked
+    if unbound:
+        known = {
+            key: unbound.get(key[0], missing) if missing is UNBOUND else missing
+            for key, missing in asking.unasked.items()
+        }
     findings.extend(_about(compiled, answers))
-    return Plan(
-        compiled, subjects, answers.values, visible, tuple(asks), tuple(readers), known, tuple(findings)
-    )
+    return Plan(compiled, subjects, answers.values, visible, asking, known, tuple(findings))
 
 
 def _about(compiled: CompiledForm, answers: Answers) -> Iterator[Finding]:
@@ -73,28 +64,6 @@ def _about(compiled: CompiledForm, answers: Answers) -> Iterator[Finding]:
         found += tuple(compiled.validator.errors(nest(compiled.form, answers.values), complete=False))
     for finding in found:
         yield replace(finding, pointer=f"/answers{finding.pointer}")
-
-
-_UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
-_NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
-
-
-def _wanted(
-    compiled: CompiledForm, visible: Mapping[str, bool | None], answers: Mapping[str, object]
-) -> Sequence[Wanted]:
-    """What some field that is shown and still empty can use."""
-    if not answers and not compiled.has_conditions:
-        return compiled.wanted
-    return [
-        want
-        for want in compiled.wanted
-        if any(visible.get(path) and path not in answers for path in want.paths)
-    ]
-
-
-def _can_answer(source: Source, subject: Subject) -> bool:
-    is_person = subject.kind is SubjectKind.person
-    return subject.kind in source.kinds and (not is_person or subject.id_type in source.id_types)
 
 
 def _subjects_of(

@@ -5,19 +5,20 @@ sentence in the caller's language and who can do something about it. Never both,
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from field_registry import Item, OutcomeCode, Provenance, Source
 from field_registry.display import display_of
 from field_registry.items import Datatype
-from field_registry.outcomes import FILLED, OUTCOME_TEXTS, Tier
+from field_registry.outcomes import OUTCOME_TEXTS, Tier
 from forms.bind import ALREADY_ANSWERED
 from forms.outcomes import Counts, FieldOutcome
 from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.compiled import CompiledForm
 from gateway.resolution.settle import Settled
-from policies import Decision, ReasonCode
+from policies import Decision, Ground, ReasonCode
 from policies.mask import mask
 from policies.minimise import ALREADY_ANSWERED as NOT_ASKED
 from policies.reasons import sentence_of
@@ -28,6 +29,7 @@ _SHOWN_AS_IS = frozenset(
     {Datatype.text, Datatype.name, Datatype.id_no, Datatype.address, Datatype.uscc, Datatype.phone}
 )
 _LOCKED_TIERS = frozenset({Tier.A, Tier.B})
+_STALE = OutcomeCode.filled_stale
 
 
 def shape(
@@ -48,6 +50,19 @@ def shape(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all values of one record under one decision say alike."""
+
+    tier: str
+    locked: bool
+    source: dict[str, str]
+    recorded_at: str | None
+    retrieved_at: str
+    ground: dict[str, Any]
+    rule: str
+
+
 class _View:
     """How this caller sees outcomes: language and delivery."""
 
@@ -58,38 +73,52 @@ class _View:
         self._masked = command.delivery is Delivery.masked
         self._english = command.language == "en"
         self._sources: dict[str, dict[str, str]] = {}
-        self._origins: dict[int, tuple[dict[str, str], str | None, str]] = {}
-        self._grounds: dict[int, dict[str, Any]] = {}
+        self._origins: dict[tuple[int, int], _Origin] = {}
 
     def field(self, outcome: FieldOutcome) -> dict[str, Any]:
         """One field of the answer."""
-        return self._filled(outcome) if outcome.outcome in FILLED else self._missing(outcome)
+        provenance = outcome.provenance
+        return self._missing(outcome) if provenance is None else self._filled(outcome, provenance)
 
-    def _filled(self, outcome: FieldOutcome) -> dict[str, Any]:
-        provenance, place = outcome.provenance, self._settled.place_of(outcome)
-        if provenance is None or place is None:
-            raise AssertionError(f"{outcome.path}: a value without provenance or ask")  # a broken promise
-        decision = self._settled.decisions[place]
+    def _filled(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
+        settled, field = self._settled, outcome.field
+        decision = settled.decisions[settled.combined.chosen[self._compiled.key_of[field.path]]]
         if decision.ground is None:
-            raise AssertionError(f"{outcome.path}: a value without ground")
-        item = self._items[outcome.field.item or ""]
-        locked = outcome.field.locked
-        display = self._display(item, outcome.value)
-        source, recorded_at, retrieved_at = self._origin(provenance)
+            raise AssertionError(f"{outcome.path}: a value without ground")  # a broken promise
+        together = id(provenance), id(decision)
+        origin = self._origins.get(together)
+        if origin is None:
+            origin = self._origins[together] = self._origin(provenance, decision.rule, decision.ground)
+        item = self._items[field.item or ""]
+        value = outcome.value
+        # The common case is spared a call.
+        is_plain = type(value) is str and item.datatype in _SHOWN_AS_IS
+        display: Any = value if is_plain else display_of(item, value, self._compiled.code_list_of(item))
         return {
             "outcome": _WORDS[outcome.outcome],
-            "value": None if self._masked else outcome.value,
+            "value": None if self._masked else value,
             "display": _masked(item, display) if self._masked else display,
-            "tier": _WORDS[provenance.tier],
-            "locked": provenance.tier in _LOCKED_TIERS if locked is None else locked,
+            "tier": origin.tier,
+            "locked": origin.locked if field.locked is None else field.locked,
             "item": item.id,
-            "source": source,
-            "recorded_at": recorded_at,
-            "retrieved_at": retrieved_at,
-            "stale": outcome.outcome is OutcomeCode.filled_stale,
-            "ground": self._ground(decision),
-            "rule": decision.rule,
+            "source": origin.source,
+            "recorded_at": origin.recorded_at,
+            "retrieved_at": origin.retrieved_at,
+            "stale": outcome.outcome is _STALE,
+            "ground": origin.ground,
+            "rule": origin.rule,
         }
+
+    def _origin(self, provenance: Provenance, rule: str, ground: Ground) -> _Origin:
+        return _Origin(
+            tier=_WORDS[provenance.tier],
+            locked=provenance.tier in _LOCKED_TIERS,
+            source=self._source(provenance.source),
+            recorded_at=provenance.recorded_at.isoformat() if provenance.recorded_at else None,
+            retrieved_at=_instant(provenance.retrieved_at),
+            ground=_ground(ground),
+            rule=rule,
+        )
 
     def _missing(self, outcome: FieldOutcome) -> dict[str, Any]:
         text = OUTCOME_TEXTS[outcome.outcome]
@@ -124,26 +153,6 @@ class _View:
             zh, en = sentence_of(ReasonCode(outcome.reason))
         return en if self._english else zh
 
-    def _origin(self, provenance: Provenance) -> tuple[dict[str, str], str | None, str]:
-        """Source, `recorded_at` and `retrieved_at`: the same for all values of one record, so made once."""
-        made = self._origins.get(id(provenance))
-        if made is None:
-            recorded_at = provenance.recorded_at.isoformat() if provenance.recorded_at else None
-            made = self._source(provenance.source), recorded_at, _instant(provenance.retrieved_at)
-            self._origins[id(provenance)] = made
-        return made
-
-    def _ground(self, decision: Decision) -> dict[str, Any]:
-        made = self._grounds.get(id(decision))
-        if made is None:
-            made = self._grounds[id(decision)] = _ground(decision)
-        return made
-
-    def _display(self, item: Item, value: object) -> str:
-        if item.datatype in _SHOWN_AS_IS and type(value) is str:  # the common case
-            return value
-        return display_of(item, value, self._compiled.code_list_of(item))
-
     def _source(self, source_id: str) -> dict[str, str]:
         if source_id not in self._sources:
             self._sources[source_id] = describe_source(
@@ -164,10 +173,7 @@ def describe_source(source: Source, *, english: bool = False) -> dict[str, str]:
     return {"id": source.id, "name": name, "department": department}
 
 
-def _ground(decision: Decision) -> dict[str, Any]:
-    ground = decision.ground
-    if ground is None:
-        raise AssertionError("an allowed decision without ground")
+def _ground(ground: Ground) -> dict[str, Any]:
     seen = {"kind": ground.kind.value, "id": ground.id}
     return {**seen, "citation": ground.citation} if ground.citation else seen
 

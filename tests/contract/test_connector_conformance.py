@@ -31,7 +31,7 @@ def ask(item: str, attribute: str, datatype: Datatype = Datatype.text) -> Ask:
     made = Item(item, item, SubjectKind.person, datatype, "公安")
     column = Item("child.name", "姓名", SubjectKind.person, Datatype.name, "公安", within=item)
     columns = ((column, Binding(column.id, "civil", "xm")),) if datatype is Datatype.rows else ()
-    return Ask(made, Binding(item, "civil", attribute), KNOWN, "applicant", columns)
+    return Ask(made, Binding(item, "civil", attribute), "applicant", columns)
 
 
 def world_of(

@@ -72,7 +72,7 @@ def asks_of(source: str, subject: Subject, registry: Registry = REGISTRY) -> lis
     """Every item bound to the source, rows with all their columns."""
     bound = [(registry.items[b.item], b) for b in registry.bindings if b.source == source]
     return [
-        Ask(item, binding, subject, "applicant", tuple(pair for pair in bound if pair[0].within == item.id))
+        Ask(item, binding, "applicant", tuple(pair for pair in bound if pair[0].within == item.id))
         for item, binding in bound
         if item.within is None
     ]

@@ -65,7 +65,7 @@ def subject(number: int) -> Subject:
 def ask(who: Subject, item: int, role: int) -> Ask:
     """One of some items."""
     made = Item(f"person.i{item}", "", SubjectKind.person, Datatype.text, "")
-    return Ask(made, Binding(made.id, "s", f"/i{item}"), who, f"role{role}")
+    return Ask(made, Binding(made.id, "s", f"/i{item}"), f"role{role}")
 
 
 plans = st.dictionaries(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from field_registry import Ask, Binding, Item, Subject, SubjectKind, Tier
+from field_registry import Ask, Binding, Item, SubjectKind, Tier
 from field_registry.items import Datatype, Sensitivity, ShareAttribute
 from policies import Consent, ConsentState, Ground, GroundKind, ReasonCode, Request, Rule, Rules, Standing
 from policies.consent import RELEASING, covers, stands
@@ -102,7 +102,7 @@ def ask_of(item_id: str, role: str, source: str, share: ShareAttribute, sensitiv
     item = Item(
         item_id, "项", SubjectKind.person, Datatype.text, "公安", share=share, sensitivity=sensitivity
     )
-    return Ask(item, Binding(item_id, source, "/x"), Subject(SubjectKind.person, "111", ""), role)
+    return Ask(item, Binding(item_id, source, "/x"), role)
 
 
 asks = st.lists(

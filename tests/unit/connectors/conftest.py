@@ -50,7 +50,7 @@ def ask(person: Subject) -> Callable[..., Ask]:
             )
             for key, where in columns
         )
-        return Ask(made, Binding(item, source, place), person, role, inner)
+        return Ask(made, Binding(item, source, place), role, inner)
 
     return make
 

@@ -101,7 +101,7 @@ class SickAtHealth(Honest):
 def ask(attribute: str) -> Ask:
     """An ask of the known person."""
     item = Item(f"person.{attribute}", "", SubjectKind.person, Datatype.text, "")
-    return Ask(item, Binding(item.id, "x", attribute), KNOWN, "applicant")
+    return Ask(item, Binding(item.id, "x", attribute), "applicant")
 
 
 def suite_of(connector: Any) -> ConnectorConformance:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from field_registry import Ask, Binding, Item, Subject, SubjectKind
+from field_registry import Ask, Binding, Item, SubjectKind
 from field_registry.items import Datatype
 from policies import Consent, ConsentState, Ground, GroundKind, Request, Rule, Standing
 from policies.rules import Conditions, Effect, Profile
@@ -40,8 +40,7 @@ class Make:
     ) -> Ask:
         item = self.item(item_id, **overrides)
         cells = tuple((self.item(each, within=item_id), Binding(each, source, "/x")) for each in columns)
-        subject = Subject(SubjectKind.person, "111", "")
-        return Ask(item, Binding(item_id, source, "/x"), subject, role, cells)
+        return Ask(item, Binding(item_id, source, "/x"), role, cells)
 
     def standing(self, **overrides: Any) -> Standing:
         day = timedelta(days=1)

@@ -166,7 +166,7 @@ def test_a_tier_outranks_a_rank(bench: Any) -> None:
     asks = tuple(
         replace(ask, binding=replace(ask.binding, rank=rank[ask.binding.source])) for ask in plan.asks
     )
-    upside_down = replace(plan, asks=asks)
+    upside_down = replace(plan, asking=replace(plan.asking, asks=asks))
     said = {CIVIL: bench.found("甲"), LICENCE: bench.found("乙"), PROFILE: bench.found("丙")}
     replies = bench.replies(upside_down, said)
 
@@ -281,7 +281,7 @@ def test_a_reader_may_refuse(bench: Any) -> None:
     def refuse(raw: object) -> object:
         raise NotNormal(f"{raw}")
 
-    plan = replace(plan, readers=(refuse,))
+    plan = replace(plan, asking=replace(plan.asking, readers=(refuse,)))
     replies = bench.replies(plan, {"person.sex": bench.found("secret")})
 
     assert combine(plan, bench.decisions(plan), replies, bench.now).found == {

@@ -93,14 +93,16 @@ def test_a_subject_of_no_role_is_a_finding(bench: Any) -> None:
     (finding,) = plan.findings
 
     assert (finding.pointer, finding.code) == ("/subjects/aunt~1uncle", "unknown_role")
-    assert {ask.subject.id_no for ask in plan.asks} == {bench.ann["id_no"]}
+    assert {plan.subjects[ask.role].id_no for ask in plan.asks} == {bench.ann["id_no"]}
 
 
 def test_an_answer_can_name_the_subject(bench: Any) -> None:
     """Typing the plate brings the vehicle."""
     plan = bench.plan(bench.form(PLATE, BRAND), answers={"plate": "闽c·12345"})
 
-    assert [(ask.item.id, ask.subject.id_no) for ask in plan.asks] == [("vehicle.brand", "闽C12345")]
+    assert [(ask.item.id, plan.subjects[ask.role].id_no) for ask in plan.asks] == [
+        ("vehicle.brand", "闽C12345")
+    ]
 
 
 def test_the_request_names_the_subject_before_an_answer_does(bench: Any) -> None:

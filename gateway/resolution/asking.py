@@ -1,0 +1,114 @@
+"""What a form asks of which sources, whoever it is about: made once per kind of request and shared by all of them.
+
+Pure. Two people of the same kind who have typed nothing yet are asked about in the same way; only what was typed or
+hidden makes a request one of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
+from gateway.resolution.compiled import CompiledForm, Reader, Wanted
+
+Key = tuple[str, str]
+"""Role and item id: what an answer is known by."""
+
+UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
+_NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
+_MOST_KEPT = 64  # of one form: its roles times the kinds of documents that people come with
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Call:
+    """The asks of one role that go to one source together. `places`: where they stand in `Asking.asks`."""
+
+    source: str
+    role: str
+    asks: tuple[Ask, ...]
+    places: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asking:
+    """What is to be asked. `keys`, `readers`: in the order of `asks`, of which there is at most one per source and key.
+
+    `calls`: every ask stands in exactly one. `unasked`: why a key, or one of its sources, cannot be asked.
+    """
+
+    asks: tuple[Ask, ...]
+    keys: tuple[Key, ...]
+    readers: tuple[Reader, ...]
+    calls: tuple[Call, ...]
+    unasked: Mapping[Key, Missing]
+
+
+def asking_of(
+    compiled: CompiledForm,
+    subjects: Mapping[str, Subject],
+    visible: Mapping[str, bool | None],
+    answers: Mapping[str, object],
+) -> Asking:
+    """What to ask for these subjects of roles, given what is shown and what was typed."""
+    if answers:
+        return _asking(compiled, subjects, visible, answers)
+    kinds = tuple(
+        (subject.kind, subject.id_type) if (subject := subjects.get(role.name)) else None
+        for role in compiled.form.roles
+    )
+    kept: Asking | None = compiled.askings.get(kinds)
+    if kept is None:
+        if len(compiled.askings) >= _MOST_KEPT:
+            compiled.askings.clear()
+        kept = compiled.askings[kinds] = _asking(compiled, subjects, visible, answers)
+    return kept
+
+
+def _asking(
+    compiled: CompiledForm,
+    subjects: Mapping[str, Subject],
+    visible: Mapping[str, bool | None],
+    answers: Mapping[str, object],
+) -> Asking:
+    asks: list[Ask] = []
+    readers: list[Reader] = []
+    unasked: dict[Key, Missing] = {}
+    for want in _wanted(compiled, visible, answers):
+        subject = subjects.get(want.role)
+        if subject is None:
+            unasked[want.key] = UNBOUND
+            continue
+        for binding, source, reader in zip(want.bindings, want.sources, want.readers, strict=True):
+            columns = want.columns(binding.source, visible)
+            if not _can_answer(source, subject):
+                unasked[want.key] = _NOT_APPLICABLE
+            elif columns or want.rows is None:
+                asks.append(Ask(want.item, binding, want.role, columns))
+                readers.append(reader)
+    keys = tuple((ask.role, ask.item.id) for ask in asks)
+    return Asking(tuple(asks), keys, tuple(readers), _calls(asks), unasked)
+
+
+def _wanted(
+    compiled: CompiledForm, visible: Mapping[str, bool | None], answers: Mapping[str, object]
+) -> Sequence[Wanted]:
+    """What some field that is shown and still empty can use."""
+    return [
+        want
+        for want in compiled.wanted
+        if any(visible.get(path) and path not in answers for path in want.paths)
+    ]
+
+
+def _can_answer(source: Source, subject: Subject) -> bool:
+    is_person = subject.kind is SubjectKind.person
+    return subject.kind in source.kinds and (not is_person or subject.id_type in source.id_types)
+
+
+def _calls(asks: Sequence[Ask]) -> tuple[Call, ...]:
+    together: dict[tuple[str, str], list[int]] = {}
+    for place, ask in enumerate(asks):
+        together.setdefault((ask.binding.source, ask.role), []).append(place)
+    return tuple(
+        Call(source, role, tuple(asks[place] for place in places), tuple(places))
+        for (source, role), places in together.items()
+    )
