@@ -40,6 +40,16 @@ _MAINTENANCE = Missing(OutcomeCode.maintenance)
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
 _UNKNOWN = Missing(OutcomeCode.source_error, "no connector is configured for this source")
 
+_NOT_A_SOURCES = FILLED | {
+    OutcomeCode.skipped_hidden,
+    OutcomeCode.office_use,
+    OutcomeCode.no_binding,
+    OutcomeCode.no_ground,
+    OutcomeCode.refused_by_person,
+    OutcomeCode.identity_unbound,
+}
+"""Outcomes that no source can know of."""
+
 _PERSON = SubjectKind.person  # looking a member up costs more than comparing with it
 _FILLED = OutcomeCode.filled
 
@@ -328,8 +338,8 @@ def _is_reply(reply: Any) -> bool:
     if not isinstance(reply, Missing):
         return False
     reason: Any = reply.reason
-    # A filled outcome without a value is a lie; a detail that is not text cannot be told to anybody.
-    return isinstance(reason, OutcomeCode) and reason not in FILLED and _is_tellable(reply.detail)
+    # A filled outcome without a value is a lie, so is a word about the form; a detail must be fit to be told.
+    return isinstance(reason, OutcomeCode) and reason not in _NOT_A_SOURCES and _is_tellable(reply.detail)
 
 
 def _is_tellable(detail: Any) -> bool:

@@ -1,8 +1,4 @@
-"""Look-ups that concurrent requests share: consents, read fresh every time; subject references, remembered.
-
-A consent is never remembered, not for a millisecond: what is shared is only the round trip of requests that happen to
-read at the same moment. A subject's reference never changes while it exists, so the most used ones are kept.
-"""
+"""Subject references, remembered: one never changes while its subject exists. Grants are never remembered."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,31 +6,10 @@ from field_registry import Subject
 from gateway.batching import Batcher
 from gateway.library import Kept
 from gateway.ports import BlindIndex, Clock, NewReference, Store
-from gateway.records import StoredConsent
+from gateway.records import NewSubject
 
 _MOST_PER_READ = 256
 _REFERENCES_KEPT = 100_000
-
-
-class ConsentReader:
-    """Consents as they stand now."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self._batches: Batcher[tuple[str, ...], Mapping[str, StoredConsent]] = Batcher(
-            self._read, most=_MOST_PER_READ
-        )
-
-    async def read(self, consent_ids: tuple[str, ...]) -> dict[str, StoredConsent]:
-        """Those of them that exist, by id, read from the database after this call began."""
-        if not consent_ids:
-            return {}
-        found = await self._batches(consent_ids)
-        return {consent_id: found[consent_id] for consent_id in consent_ids if consent_id in found}
-
-    async def _read(self, jobs: Sequence[tuple[str, ...]]) -> Sequence[Mapping[str, StoredConsent]]:
-        found = await self._store.consents.read(sorted({each for job in jobs for each in job}))
-        return [found] * len(jobs)
 
 
 class SubjectReferences:
@@ -54,6 +29,15 @@ class SubjectReferences:
         """The blind index of a subject: equal for equal subjects, telling nothing."""
         return self._blind_index.blind_index(subject)
 
+    def known(self, key: str) -> str | None:
+        """The reference of the subject with that key, if it is remembered."""
+        return self._known.get(key)
+
+    def remember(self, refs: Mapping[str, str]) -> None:
+        """Keep these; key → reference, as a gate found them."""
+        for key, ref in refs.items():
+            self._known.put(key, ref)
+
     async def ref_of(self, key: str, kind: str) -> str:
         """The reference of the subject with that key, a new one at first sight."""
         known = self._known.get(key)
@@ -61,6 +45,6 @@ class SubjectReferences:
 
     async def _look_up(self, jobs: Sequence[tuple[str, str]]) -> Sequence[str]:
         now = self._clock()
-        wanted = {key: (kind, self._new_reference("sub", now)) for key, kind in jobs}
-        refs = await self._store.subjects.refs(wanted, now)
+        wanted = {key: NewSubject(kind, self._new_reference("sub", now), now) for key, kind in jobs}
+        refs = await self._store.subjects.refs(wanted)
         return [refs[key] for key, _ in jobs]

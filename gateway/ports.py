@@ -17,6 +17,7 @@ from gateway.records import (
     Entry,
     FormPublication,
     GateRequest,
+    NewSubject,
     Publication,
     StoredConsent,
 )
@@ -129,8 +130,8 @@ class Consents(Protocol):
 class Subjects(Protocol):
     """Random references of subjects, found by blind index."""
 
-    async def refs(self, subjects: Mapping[str, tuple[str, str]], at: datetime) -> Mapping[str, str]:
-        """key → reference. `subjects`: key → (kind, reference to use if the key is new)."""
+    async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
+        """key → reference. `subjects`: key → what to store if the key is new."""
         ...
 
 

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
 from field_registry.words import Word
-from policies.consent import Consent, ConsentState, Standing
+from policies.consent import Consent, ConsentState
 
 Outcome = TypeVar("Outcome")
 
@@ -148,15 +148,37 @@ class GateWrite(Generic[Outcome]):
 
 
 @dataclass(frozen=True, slots=True)
+class NewSubject:
+    """What is stored of a subject at first sight: its kind, the reference it is given, when."""
+
+    kind: str
+    ref: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GateView:
+    """What a gate has read in its transaction for one passage.
+
+    `consents`: those asked for that exist, by id, as they stand now. `subject_refs`: blind index → reference.
+    """
+
+    consents: Mapping[str, Consent]
+    subject_refs: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class GateRequest(Generic[Outcome]):
     """One passage of a gate.
 
-    `consents`: ids to re-read, locked, in the transaction. `write`: called there with their standings (None: no such
-    consent); pure. It must give an entry whatever it finds: a refusal is an entry too.
+    `consents`: ids to read, locked, in the transaction. `subjects`: blind index → what to store of the subject if
+    it is new. `write`: called there with what was read; pure. It must give an entry whatever it finds: a refusal is an
+    entry too.
     """
 
     consents: tuple[str, ...]
-    write: Callable[[Mapping[str, Standing | None]], GateWrite[Outcome]]
+    write: Callable[[GateView], GateWrite[Outcome]]
+    subjects: Mapping[str, NewSubject] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.library import Library
-from gateway.lookups import ConsentReader, SubjectReferences
+from gateway.lookups import SubjectReferences
 from gateway.ports import Clock, Ledger, NewReference, Sealer, Sources, Store
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
@@ -24,7 +24,6 @@ class Runtime:
     library: Library
     ledger: Ledger
     sealer: Sealer
-    consents: ConsentReader
     subjects: SubjectReferences
     telemetry: Telemetry
     sources: Sources

@@ -7,6 +7,7 @@ role and is found once; what is left per ask is looking an item up in two sets (
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from field_registry import Ask, Tier
 from policies.consent import Consent, concerns, stands
@@ -70,8 +71,12 @@ def decide(
     request: Request,
     rules: Rules,
     tier_of: Callable[[str], Tier] | Mapping[str, Tier],
+    *,
+    now: datetime | None = None,
 ) -> tuple[Decision, ...]:
     """One decision per ask, in order; each names its rule.
+
+    `now`: when the consents were read, when that is later than the request.
 
     `consents`: every consent to be considered, by id; an item denied in one of them is refused even if another
     permits it. `tier_of`: the tier of a source's values; an ask of a source a mapping lacks is refused.
@@ -89,18 +94,18 @@ def decide(
             continue
         will = wills.get(ask.role)
         if will is None:
-            will = wills[ask.role] = _will_of(ordered, request, ask.role)
+            will = wills[ask.role] = _will_of(ordered, request, ask.role, now or request.now)
         decisions.append(_decide_one(ask, ask_tier, scope, will))
     return tuple(decisions)
 
 
-def _will_of(consents: Sequence[Consent], request: Request, role: str) -> _Will:
+def _will_of(consents: Sequence[Consent], request: Request, role: str, now: datetime) -> _Will:
     will = _Will()
     for consent in consents:
         concern = concerns(consent, request, role)
         if concern.reason not in _OUT_OF_SCOPE:
             will.denied |= consent.denied
-        coverage = stands(consent.standing, request.now) if concern.covers else concern
+        coverage = stands(consent.standing, now) if concern.covers else concern
         if coverage.covers:
             will.standing.append(consent)
         reason = ReasonCode.item_not_covered if coverage.covers else coverage.reason

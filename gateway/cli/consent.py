@@ -39,7 +39,7 @@ async def show(
 ) -> None:
     """One consent, with what was agreed and how it stands now."""
     async with runtime_of(state) as runtime:
-        stored = (await runtime.consents.read((consent,))).get(consent)
+        stored = (await runtime.store.consents.read((consent,))).get(consent)
         if stored is None:
             fail("There is no such consent; `oncegate consent list` shows them.")
         seen = view(stored, runtime)

@@ -182,7 +182,7 @@ def view(stored: StoredConsent, runtime: Runtime) -> dict[str, Any]:
 
 
 async def _theirs(consent_id: str, caller: Caller, runtime: Runtime) -> StoredConsent:
-    stored = (await runtime.consents.read((consent_id,))).get(consent_id)
+    stored = (await runtime.store.consents.read((consent_id,))).get(consent_id)
     if stored is None or caller.department not in {stored.department, *stored.consent.recipients}:
         raise NotFound("unknown_consent", "There is no such consent for your department; check its id.")
     return stored

@@ -20,12 +20,15 @@ _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that peop
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Call:
-    """The asks of one role that go to one source together. `places`: where they stand in `Asking.asks`."""
+    """The asks of one role that go to one source together.
+
+    `places`: where they stand in `Asking.asks`. `items`: the ids of what they ask for, in the same order.
+    """
 
     source: str
     role: str
-    asks: tuple[Ask, ...]
     places: tuple[int, ...]
+    items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,6 +112,6 @@ def _calls(asks: Sequence[Ask]) -> tuple[Call, ...]:
     for place, ask in enumerate(asks):
         together.setdefault((ask.binding.source, ask.role), []).append(place)
     return tuple(
-        Call(source, role, tuple(asks[place] for place in places), tuple(places))
+        Call(source, role, tuple(places), tuple(asks[place].item.id for place in places))
         for (source, role), places in together.items()
     )

@@ -1,7 +1,8 @@
-"""Steps 6 and 10: the two gates.
+"""Steps 5, 6 and 10: deciding, and the two gates.
 
-Before any pull and before any release, the consents are read again in the very transaction that writes the entry;
-what no longer stands is not pulled, or not released.
+Before any pull the consents are read and the asks decided in the very transaction that writes the intent and takes
+the uses; before any release they are read again in the one that writes the outcome, and what no longer stands is not
+released.
 
 `intent` entries name what is about to be asked and on which ground; `outcome` entries name what came of every field.
 Both hold references and codes only; who worked, and on which case, is sealed beside them.
@@ -9,23 +10,26 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
 from connectors.protocol import Reply
 from field_registry import OutcomeCode
 from field_registry.outcomes import FILLED
+from forms.findings import Finding
 from gateway.audit.entries import make_entry
-from gateway.records import Draft, Entry, EntryKind, GateRequest, GateWrite
+from gateway.records import Draft, Entry, EntryKind, GateRequest, GateView, GateWrite
 from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.drafts import seal_answer
+from gateway.resolution.identify import Identified
 from gateway.resolution.plan import Plan
 from gateway.resolution.settle import Settled, narrow, settle
 from gateway.resolution.shape import shape
 from gateway.runtime import Runtime
-from policies import Decision, Standing
+from policies import Consent, Decision
 from policies.rejudge import consents_of, rejudge
 
 
@@ -52,27 +56,57 @@ class Released:
     body: bytes = field(repr=False)
 
 
-async def note_intent(
-    passage: Passage, decisions: tuple[Decision, ...], runtime: Runtime
-) -> tuple[Decision, ...]:
-    """The decisions that still hold, once the intent is durable and one use of each consent in play is taken."""
-    entry_id = runtime.new_reference("aud", passage.now)
+class Judge(Protocol):
+    """`policies.decide`, waiting for the consents and the time."""
 
-    def write(standings: Mapping[str, Standing | None]) -> GateWrite[tuple[Decision, ...]]:
-        judged = rejudge(decisions, standings, runtime.clock())
+    def __call__(self, consents: Mapping[str, Consent], *, now: datetime) -> tuple[Decision, ...]:
+        """One decision per ask of the plan, in order."""
+        ...
+
+
+async def note_intent(
+    plan: Plan, who: Identified, judge: Judge, runtime: Runtime
+) -> tuple[Passage, tuple[Decision, ...]]:
+    """What may be pulled, once the intent is durable and one use of each consent in play is taken."""
+    now = who.request.now
+    entry_id = runtime.new_reference("aud", now)
+
+    def write(view: GateView) -> GateWrite[tuple[Passage, tuple[Decision, ...]]]:
+        passage = _admit(plan, who, view)
+        decisions = judge(view.consents, now=runtime.clock())
         entry = make_entry(
             entry_id,
             EntryKind.intent,
             passage.now,
             caller=passage.command.caller.id,
             request=passage.id,
-            facts={**_who_and_why(passage), "asks": _asks(passage.plan, judged)},
+            facts={**_who_and_why(passage), "asks": _asks(plan, decisions)},
             private=_private(passage),
             sealer=runtime.sealer,
         )
-        return GateWrite(entry, judged, use=tuple(sorted(consents_of(judged))))
+        return GateWrite(entry, (passage, decisions), use=tuple(sorted(consents_of(decisions))))
 
-    return await runtime.ledger.pass_gate(GateRequest(tuple(sorted(consents_of(decisions))), write))
+    request = GateRequest(who.command.consents, write, who.new_subjects)
+    passage, decisions = await runtime.ledger.pass_gate(request)
+    keys = who.request.subject_keys
+    runtime.subjects.remember({keys[role]: ref for role, ref in passage.subject_refs.items()})
+    return passage, decisions
+
+
+def _admit(plan: Plan, who: Identified, view: GateView) -> Passage:
+    """The passage, now that it is known what the consents are and how subjects are referred to."""
+    refs = {**view.subject_refs, **who.subject_refs}
+    unknown = tuple(
+        Finding("/consent", "consent_unknown", _UNKNOWN.format(number))
+        for number, consent_id in enumerate(who.command.consents, 1)
+        if consent_id not in view.consents
+    )
+    noted = replace(plan, findings=(*plan.findings, *unknown)) if unknown else plan
+    by_role = {role: refs[key] for role, key in who.request.subject_keys.items()}
+    return Passage(who.id, who.request.now, who.command, noted, by_role)
+
+
+_UNKNOWN = "There is no consent of the id given as number {}; it was not counted."
 
 
 async def note_release(
@@ -87,12 +121,14 @@ async def note_release(
         "entry": runtime.new_reference("aud", runtime.clock()),
     }
     body = _body(settled, passage, ids, runtime)
+    consents = tuple(sorted(consents_of(decisions)))
 
-    def write(standings: Mapping[str, Standing | None]) -> GateWrite[Released]:
-        judged = rejudge(decisions, standings, runtime.clock(), count_uses=False)
+    def write(view: GateView) -> GateWrite[Released]:
+        judged = rejudge(decisions, view.consents, runtime.clock(), count_uses=False)
         released = Released(passage.id, settled, body)
-        lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
-        if lost:
+        lost = 0
+        if judged is not decisions:
+            lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
             narrowed = narrow(settled, judged, replies, passage.now)
             released = Released(passage.id, narrowed, _body(narrowed, passage, ids, runtime))
         return GateWrite(
@@ -101,7 +137,7 @@ async def note_release(
             draft=_draft(passage, released, tuple(sorted(consents_of(judged))), runtime),
         )
 
-    return await runtime.ledger.pass_gate(GateRequest(tuple(sorted(consents_of(decisions))), write))
+    return await runtime.ledger.pass_gate(GateRequest(consents, write))
 
 
 def _body(settled: Settled, passage: Passage, ids: Mapping[str, str], runtime: Runtime) -> bytes:
@@ -128,13 +164,18 @@ def _private(passage: Passage) -> dict[str, Any]:
 
 
 def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
-    """Per ask: role, item, source, allowed, rule, and the ground or the reason."""
-    distinct = {id(decision): decision for decision in decisions}  # forty asks share two or three
-    footings = {key: _footing(decision) for key, decision in distinct.items()}
-    return [
-        [ask.role, ask.item.id, ask.binding.source, decision.allowed, decision.rule, footings[id(decision)]]
-        for ask, decision in zip(plan.asks, decisions, strict=True)
-    ]
+    """Per role, source and decision: role, source, items, allowed, rule, and the ground or the reason."""
+    told: list[list[Any]] = []
+    for call in plan.asking.calls:
+        together: dict[int, tuple[Decision, list[str]]] = {}  # forty asks share two or three decisions
+        for place, item in zip(call.places, call.items, strict=True):
+            decision = decisions[place]
+            together.setdefault(id(decision), (decision, []))[1].append(item)
+        told += [
+            [call.role, call.source, items, decision.allowed, decision.rule, _footing(decision)]
+            for decision, items in together.values()
+        ]
+    return told
 
 
 def _footing(decision: Decision) -> str:
@@ -181,5 +222,5 @@ def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runt
         created_at=passage.now,
         valid_until=passage.now + runtime.settings.resolution_valid_for,
         consents=consents,
-        sealed=runtime.sealer.seal(released.body, table="resolution", column="sealed", row=passage.id),
+        sealed=seal_answer(released.body, passage.id, runtime.sealer),
     )

@@ -1,37 +1,42 @@
-"""Step 5's preparation: who is asking about whom, and the consents they bring, read fresh."""
+"""Step 5's preparation: who is asking about whom, in the words that policies judge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
-from forms.findings import Finding
+from gateway.records import NewSubject
 from gateway.resolution.commands import ResolveCommand
-from gateway.resolution.gates import Passage
 from gateway.resolution.plan import Plan
 from gateway.runtime import Runtime
-from policies import Consent, Request
+from policies import Request
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Identified:
-    """What decisions are made of, beside the asks and the rules."""
+    """Who asks about whom.
 
+    `id`: of the resolution. `request`: as policies judge it; its `subject_keys` are blind indexes by role.
+    `subject_refs`: blind index → reference, as far as remembered; `new_subjects`: what to store of the others, should
+    they have none.
+    """
+
+    id: str
+    command: ResolveCommand
     request: Request
-    consents: Mapping[str, Consent]
-    passage: Passage
+    subject_refs: Mapping[str, str]
+    new_subjects: Mapping[str, NewSubject]
 
 
-async def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: Runtime) -> Identified:
-    """The request as policies see it. A consent that does not exist becomes a finding; its items have no ground."""
-    stored = await runtime.consents.read(command.consents)
-    keys = {role: runtime.subjects.key_of(subject) for role, subject in plan.subjects.items()}
-    # A consent brings its subject's reference along; only subjects without one have to be looked up.
-    brought = {each.consent.subject_key: each.subject_ref for each in stored.values()}
-    refs = {
-        role: brought.get(key) or await runtime.subjects.ref_of(key, plan.subjects[role].kind)
-        for role, key in keys.items()
-    }
+def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: Runtime) -> Identified:
+    """The request as policies see it, under a new id. Nothing is read: the gate does that."""
     form = plan.compiled.form
+    keys = {role: runtime.subjects.key_of(subject) for role, subject in plan.subjects.items()}
+    refs = {key: ref for key in keys.values() if (ref := runtime.subjects.known(key)) is not None}
+    new = {
+        key: NewSubject(plan.subjects[role].kind, runtime.new_reference("sub", now), now)
+        for role, key in keys.items()
+        if key not in refs
+    }
     request = Request(
         matter=form.matter,
         form=form.id,
@@ -41,12 +46,4 @@ async def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: 
         subject_keys=keys,
         now=now,
     )
-    unknown = tuple(_unknown(number) for number, each in enumerate(command.consents) if each not in stored)
-    noted = replace(plan, findings=(*plan.findings, *unknown)) if unknown else plan
-    passage = Passage(runtime.new_reference("res", now), now, command, noted, refs)
-    return Identified(request, {consent_id: each.consent for consent_id, each in stored.items()}, passage)
-
-
-def _unknown(number: int) -> Finding:
-    detail = f"There is no consent of the id given as number {number + 1}; it was not counted."
-    return Finding("/consent", "consent_unknown", detail)
+    return Identified(runtime.new_reference("res", now), command, request, refs, new)

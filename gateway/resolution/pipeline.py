@@ -7,6 +7,7 @@ in it. Nothing is pulled before its intent is durable; nothing leaves before its
 import asyncio
 import time
 from datetime import datetime
+from functools import partial
 
 from connectors.gather import Gatherer
 from connectors.protocol import Reply
@@ -37,11 +38,11 @@ async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
     form = await runtime.library.form(command.form_id, command.version)
     compiled = runtime.library.compiled(form, compile_form)
     plan = make_plan(compiled, command)
-    who = await identify(plan, command, now, runtime)
-    wished = decide(plan.asks, who.consents, who.request, compiled.rules, compiled.tiers)
-    decisions = await note_intent(who.passage, wished, runtime)
+    who = identify(plan, command, now, runtime)
+    judge = partial(decide, plan.asks, request=who.request, rules=compiled.rules, tier_of=compiled.tiers)
+    passage, decisions = await note_intent(plan, who, judge, runtime)
     replies = await pull(plan, decisions, deadline, now, runtime)
-    released = await note_release(who.passage, decisions, replies, runtime)
+    released = await note_release(passage, decisions, replies, runtime)
 
     measure(released.settled, time.perf_counter() - begun, runtime.telemetry)
     return released

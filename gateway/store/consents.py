@@ -1,21 +1,18 @@
 """Consents and subjects in SQL."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 import orjson
 from sqlalchemy import Connection, Row, Select, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.records import ConsentEvent, Entry, StoredConsent
+from gateway.records import ConsentEvent, Entry, NewSubject, StoredConsent
 from gateway.store.bulk import among
 from gateway.store.database import Database
-from gateway.store.gates import STATES, entry_row
+from gateway.store.gates import consent_of, entry_row, known_refs, subject_refs
 from gateway.store.refusals import is_id
 from gateway.store.tables import audit_entry, consent, consent_event, resolution, resolution_consent, subject
-from policies.consent import Consent, ConsentState, Standing
+from policies.consent import ConsentState
 
 _c = consent.c
 _JOINED: Select[Any] = (
@@ -28,7 +25,6 @@ _JOINED: Select[Any] = (
     .order_by(_c.id)
 )
 _BY_IDS = _JOINED.where(among(consent.c.id, "ids"))
-_REFS = select(subject.c.key, subject.c.ref).where(among(subject.c.key, "keys"))
 
 
 class SqlConsents:
@@ -101,30 +97,13 @@ class SqlSubjects:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        insert_subject = (sqlite if database.is_sqlite else postgresql).insert(subject)
-        self._insert = insert_subject.on_conflict_do_nothing(index_elements=["key"])
 
-    async def refs(self, subjects: Mapping[str, tuple[str, str]], at: datetime) -> Mapping[str, str]:
+    async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
         """See `gateway.ports.Subjects.refs`."""
-        keys = list(subjects)
-
-        def known(connection: Connection) -> dict[str, str]:
-            return dict(connection.execute(_REFS, {"keys": keys}).all())
-
-        found = await self._database.read(known)
-        new = [
-            {"ref": ref, "key": key, "kind": kind, "created_at": at}
-            for key, (kind, ref) in sorted(
-                subjects.items()
-            )  # in one order everywhere: no two wait in a circle
-            if key not in found
-        ]
-
-        def add(connection: Connection) -> dict[str, str]:
-            connection.execute(self._insert, new)
-            return known(connection)
-
-        return await self._database.write(add) if new else found
+        found = await self._database.read(lambda connection: known_refs(connection, list(subjects)))
+        if found.keys() >= subjects.keys():
+            return found
+        return await self._database.write(lambda connection: subject_refs(connection, subjects))
 
 
 def _purge_drafts_of(consent_id: str) -> Any:
@@ -139,18 +118,7 @@ def _purge_drafts_of(consent_id: str) -> Any:
 
 
 def _stored(row: Sequence[Any]) -> StoredConsent:
-    # By place: looking each column up by its name took twice as long as everything else here.
-    consent_id, subject_key, purpose, form, terms, state, not_before, expires_at, uses_left, *rest = row
-    standing = Standing(STATES[state], not_before, expires_at, uses_left)
-    agreed = Consent(consent_id, subject_key, purpose, form, *_terms(terms), standing)
-    return StoredConsent(agreed, *rest)
-
-
-@lru_cache(maxsize=1024)
-def _terms(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """What a column says, which is read every time. Most people agree to the same items of the same few forms."""
-    terms = orjson.loads(text)
-    return frozenset(terms["recipients"]), frozenset(terms["permitted"]), frozenset(terms["denied"])
+    return StoredConsent(consent_of(row), *row[9:])
 
 
 def _consent_row(stored: StoredConsent) -> dict[str, Any]:

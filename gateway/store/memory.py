@@ -29,6 +29,7 @@ from gateway.records import (
     FormPublication,
     GateRequest,
     GateWrite,
+    NewSubject,
     Publication,
     StoredConsent,
 )
@@ -41,7 +42,7 @@ from gateway.store.refusals import (
     no_such_version,
     version_exists,
 )
-from policies.consent import ConsentState, Standing
+from policies.consent import ConsentState
 
 
 class MemoryStore:
@@ -80,19 +81,17 @@ class MemoryGates(_Part):
 
     def _pass(self, request: GateRequest[Any]) -> Any:
         consents = self._tables.consents
-        standings: dict[str, Standing | None] = {
-            consent_id: consents[consent_id].consent.standing
-            for consent_id in request.consents
-            if consent_id in consents
-        }
-        write = pass_one(request, standings)
+        held = {key: consents[key].consent for key in request.consents if key in consents}
+        refs = {agreed.subject_key: consents[key].subject_ref for key, agreed in held.items()}
+        refs |= self._tables.refs({key: new for key, new in request.subjects.items() if key not in refs})
+        write = pass_one(request, held, refs)
         if not isinstance(write, GateWrite):
             return write
         refusal = self._refusal(write)
         if refusal is not None:
             return refusal
         for consent_id in write.use:
-            consents[consent_id] = with_standing(consents[consent_id], standings[consent_id])
+            consents[consent_id] = with_standing(consents[consent_id], held[consent_id].standing)
         if write.draft is not None:
             ordered = tuple(sorted(write.draft.consents))
             self._tables.drafts[write.draft.id] = replace(write.draft, consents=ordered)
@@ -226,10 +225,9 @@ class MemoryConsents(_Part):
 class MemorySubjects(_Part):
     """`gateway.ports.Subjects` in memory."""
 
-    async def refs(self, subjects: Mapping[str, tuple[str, str]], at: datetime) -> Mapping[str, str]:
+    async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
         """See `gateway.ports.Subjects.refs`."""
-        require_zones(at)
-        return {key: self._tables.subjects.setdefault(key, ref) for key, (_, ref) in subjects.items()}
+        return self._tables.refs(subjects)
 
 
 class MemoryDrafts(_Part):

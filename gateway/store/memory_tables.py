@@ -5,7 +5,16 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
-from gateway.records import Client, ConsentEvent, Draft, Entry, FormPublication, Publication, StoredConsent
+from gateway.records import (
+    Client,
+    ConsentEvent,
+    Draft,
+    Entry,
+    FormPublication,
+    NewSubject,
+    Publication,
+    StoredConsent,
+)
 from gateway.store.refusals import already_recorded, is_id, not_storable
 from policies.consent import Standing
 
@@ -29,6 +38,11 @@ class MemoryTables:
         require_zones(*records)
         if key in table or any(isinstance(each, Entry) and each.id in self.entries for each in records):
             raise already_recorded()
+
+    def refs(self, subjects: Mapping[str, NewSubject]) -> dict[str, str]:
+        """key → reference, given now to subjects that had none."""
+        require_zones(*subjects.values())
+        return {key: self.subjects.setdefault(key, new.ref) for key, new in subjects.items()}
 
     def log(self, entry: Entry) -> None:
         """Append an entry."""

@@ -21,6 +21,7 @@ from gateway.records import (
     FormPublication,
     GateRequest,
     GateWrite,
+    NewSubject,
     Publication,
     StoredConsent,
 )
@@ -102,12 +103,11 @@ class Make:
         """One that takes a use of each consent if all of them stand, and gives whether they do."""
         written = entry or self.entry()
 
-        def write(standings: Any) -> GateWrite[bool]:
+        def write(view: Any) -> GateWrite[bool]:
             if fails is not None:
                 raise fails
-            stand = unchecked or all(
-                each is not None and stands(each, NOW).covers for each in standings.values()
-            )
+            read = [view.consents.get(each) for each in consents]
+            stand = unchecked or all(each is not None and stands(each.standing, NOW).covers for each in read)
             return GateWrite(written, stand, use=consents if stand else (), draft=draft)
 
         return GateRequest(consents, write)
@@ -172,7 +172,7 @@ def recorded(store: Store, make: Make) -> Callable[..., Any]:
 
     async def record(**overrides: Any) -> StoredConsent:
         stored = make.consent(**overrides)
-        await store.subjects.refs({stored.consent.subject_key: ("person", stored.subject_ref)}, NOW)
+        await store.subjects.refs({stored.consent.subject_key: NewSubject("person", stored.subject_ref, NOW)})
         await store.consents.add(stored, make.event(stored), make.entry(request=stored.consent.id))
         return stored
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.audit.log import AuditLog
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ports import Store
-from gateway.records import EntryKind, GateRequest, GateWrite
+from gateway.records import EntryKind, GateRequest, GateWrite, NewSubject
 from gateway.telemetry import Telemetry
 from policies.consent import ConsentState, Standing
 
@@ -46,17 +46,17 @@ async def test_nothing_to_pass_is_no_error(store) -> None:
 
 
 async def test_a_passage_sees_consents_as_they_stand(store, make, recorded) -> None:
-    """Every consent it named is handed to `write`, unknown ones as None, and no other."""
+    """Every consent it named is handed to `write` if it exists, and no other."""
     mine, other = await recorded(uses_left=3), await recorded()
     seen: list[Any] = []
 
-    def write(standings: Any) -> GateWrite[None]:
-        seen.append(dict(standings))
+    def write(view: Any) -> GateWrite[None]:
+        seen.append(dict(view.consents))
         return GateWrite(make.entry(), None)
 
     await store.gates.commit([GateRequest((mine.consent.id, "cns_unknown"), write)])
 
-    assert seen == [{mine.consent.id: mine.consent.standing, "cns_unknown": None}]
+    assert seen == [{mine.consent.id: mine.consent}]
     assert other.consent.id not in seen[0]
 
 
@@ -399,7 +399,7 @@ async def test_a_consent_needs_its_subject(store, make) -> None:
 
 async def test_a_naive_time_is_never_stored(store, make) -> None:
     """A time without a zone is refused, and nothing is written."""
-    await store.subjects.refs({"key-1": ("person", "sub_1")}, make.now)
+    await store.subjects.refs({"key-1": NewSubject("person", "sub_1", make.now)})
     stored = make.consent(expires_at=NAIVE)
     with pytest.raises(BadRequest, match="not_storable"):
         await store.consents.add(stored, make.event(stored), make.entry())
@@ -507,12 +507,14 @@ async def test_consents_are_listed_page_by_page(store, recorded) -> None:
 
 async def test_a_subject_keeps_its_first_reference(store, make) -> None:
     """Later proposals are ignored; keys of one call are told apart."""
-    await store.subjects.refs({"k1": ("person", "sub_a")}, make.now)
+    await store.subjects.refs({"k1": NewSubject("person", "sub_a", make.now)})
 
-    refs = await store.subjects.refs({"k1": ("person", "sub_b"), "k2": ("vehicle", "sub_c")}, make.now)
+    refs = await store.subjects.refs(
+        {"k1": NewSubject("person", "sub_b", make.now), "k2": NewSubject("vehicle", "sub_c", make.now)}
+    )
 
     assert refs == {"k1": "sub_a", "k2": "sub_c"}
-    assert await store.subjects.refs({}, make.now) == {}
+    assert await store.subjects.refs({}) == {}
 
 
 async def test_one_subject_seen_by_many_at_once_has_one_reference(store, make) -> None:
@@ -521,7 +523,9 @@ async def test_one_subject_seen_by_many_at_once_has_one_reference(store, make) -
     async def look_up(number: int) -> dict[str, str]:
         keys = sorted((f"k{n}" for n in range(6)), reverse=number % 2 == 0)
         return dict(
-            await store.subjects.refs({key: ("person", f"sub_{key}_{number}") for key in keys}, make.now)
+            await store.subjects.refs(
+                {key: NewSubject("person", f"sub_{key}_{number}", make.now) for key in keys}
+            )
         )
 
     answers = await asyncio.gather(*(look_up(number) for number in range(12)))

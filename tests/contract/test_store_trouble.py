@@ -23,7 +23,7 @@ from gateway import ports
 from gateway.audit.log import AuditLog
 from gateway.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.ports import Store
-from gateway.records import GateRequest, GateWrite
+from gateway.records import GateRequest, GateWrite, NewSubject
 from gateway.store import Database, SqlStore
 from gateway.store.migrate import migrate
 from gateway.store.schema import pending
@@ -69,7 +69,7 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("consents", "move"): ((make.event(stored), make.entry()), moves),
         ("consents", "of_subject"): (("sub_1",), page),
         ("consents", "listing"): ((), page),
-        ("subjects", "refs"): (({"k": ("person", "sub_1")}, make.now), {}),
+        ("subjects", "refs"): (({"k": NewSubject("person", "sub_1", make.now)},), {}),
         ("drafts", "read"): (("res_1",), {}),
         ("drafts", "purge_expired"): ((make.now, lambda _: make.entry()), {}),
         ("entries", "find"): ((), {"request": None, **page}),
@@ -319,7 +319,7 @@ async def test_two_services_on_one_database_use_one_time_consents_once(database_
     On SQLite this is the second process on the same file: it waits for its turn and takes nothing twice.
     """
     stores = [SqlStore(Database(database_url, pool_size=8)) for _ in range(2)]
-    await stores[0].subjects.refs({"key-1": ("person", "sub_1")}, make.now)
+    await stores[0].subjects.refs({"key-1": NewSubject("person", "sub_1", make.now)})
     ids = []
     for _ in range(200):
         stored = make.consent(uses_left=1)
@@ -353,7 +353,7 @@ async def test_two_services_on_one_database_use_one_time_consents_once(database_
 async def test_a_withdrawal_and_passages_that_race_agree(database_url: str, make) -> None:
     """Once `move` has returned no passage finds the consent standing, and every draft that used it is empty."""
     stores = [SqlStore(Database(database_url)) for _ in range(2)]
-    await stores[0].subjects.refs({"key-1": ("person", "sub_1")}, make.now)
+    await stores[0].subjects.refs({"key-1": NewSubject("person", "sub_1", make.now)})
     stored = make.consent()
     consent_id = stored.consent.id
     await stores[0].consents.add(stored, make.event(stored), make.entry())
@@ -368,8 +368,8 @@ async def test_a_withdrawal_and_passages_that_race_agree(database_url: str, make
         )
 
     async def pass_with(draft: Any) -> bool:
-        def write(standings: Any) -> Any:
-            stands = standings[consent_id].state is ConsentState.given
+        def write(view: Any) -> Any:
+            stands = view.consents[consent_id].standing.state is ConsentState.given
             return GateWrite(make.entry(), stands, draft=draft if stands else None)
 
         return bool((await stores[0].gates.commit([GateRequest((consent_id,), write)]))[0])

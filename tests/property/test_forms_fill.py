@@ -47,7 +47,8 @@ REGISTRY = Registry.of(
     bindings=[Binding(item.id, "s", "/x") for item in (*SCALARS[:3], ROWS, *CELLS)],
 )
 TEXTS = st.sampled_from(["", " ", "x", "y", "甲", "1"])
-REASONS = [code for code in OutcomeCode if code not in FILLED]
+FORMS_OWN = {OutcomeCode.skipped_hidden, OutcomeCode.office_use}
+REASONS = [code for code in OutcomeCode if code not in FILLED | FORMS_OWN]
 
 conditions = st.recursive(
     st.one_of(

@@ -40,7 +40,7 @@ from gateway.audit.entries import canonical, make_entry
 from gateway.audit.log import AuditLog
 from gateway.errors import StoreUnavailable
 from gateway.library import Library, Published
-from gateway.lookups import ConsentReader, SubjectReferences
+from gateway.lookups import SubjectReferences
 from gateway.records import (
     Actor,
     Caller,
@@ -49,10 +49,13 @@ from gateway.records import (
     EntryKind,
     FormPublication,
     GateRequest,
+    GateView,
     GateWrite,
+    NewSubject,
     StoredConsent,
 )
 from gateway.resolution.commands import Delivery, ResolveCommand
+from gateway.resolution.drafts import open_answer
 from gateway.resolution.gates import Released
 from gateway.resolution.pipeline import SourcePool, resolve
 from gateway.runtime import Runtime
@@ -267,7 +270,6 @@ class World:
             library=self.library,
             ledger=AuditLog(_Gates(self), telemetry),
             sealer=Envelope(RING),
-            consents=ConsentReader(self.store),
             subjects=SubjectReferences(self.store, Pseudonyms(RING), lambda: NOW, new_reference),
             telemetry=telemetry,
             sources=SourcePool(case.registry().sources, connectors),
@@ -275,8 +277,10 @@ class World:
             fingerprint=Pseudonyms(RING).fingerprint,
         )
         for consent in case.consents:
-            await self.store.subjects.refs({consent.subject_key: ("person", f"sub_{consent.id}")}, NOW)
-            refs = await self.store.subjects.refs({consent.subject_key: ("person", "")}, NOW)
+            await self.store.subjects.refs(
+                {consent.subject_key: NewSubject("person", f"sub_{consent.id}", NOW)}
+            )
+            refs = await self.store.subjects.refs({consent.subject_key: NewSubject("person", "", NOW)})
             ref = refs[consent.subject_key]
             stored = StoredConsent(consent, ref, "person", "hall", HALL, NOW, b"")
             event = ConsentEvent(
@@ -314,7 +318,7 @@ class World:
     async def allowed(self) -> set[tuple[str, str, str]]:
         """Role, item and source of every ask that an intent entry allows."""
         told = await self.entries(EntryKind.intent)
-        return {tuple(ask[:3]) for each in told for ask in each["asks"] if ask[3]}
+        return {(ask[0], item, ask[1]) for each in told for ask in each["asks"] if ask[3] for item in ask[2]}
 
 
 class _Gates:
@@ -333,8 +337,8 @@ class _Gates:
     async def _one(self, request: GateRequest[Any]) -> Any:
         kinds: list[str] = []
 
-        def write(standings: Mapping[str, Standing | None]) -> GateWrite[Any]:
-            made = request.write(standings)
+        def write(view: GateView) -> GateWrite[Any]:
+            made = request.write(view)
             kinds.append(made.entry.kind.value)
             if self._world.fail_at == made.entry.kind:
                 raise StoreUnavailable("store_unavailable", "No store.")
@@ -628,7 +632,7 @@ def test_no_value_without_decision_and_entry(case: Case) -> None:
         told = answer_of(await world.resolved())
         (intent,) = await world.entries(EntryKind.intent)
         (outcome,) = await world.entries(EntryKind.outcome)
-        allowed = {(*ask[:3], *ask[4:]) for ask in intent["asks"] if ask[3]}
+        allowed = {(ask[0], item, ask[1], *ask[4:]) for ask in intent["asks"] if ask[3] for item in ask[2]}
 
         assert world.happened == ["intent", *["pull"] * len(world.pulls), "outcome"]
         assert world.unfounded == []
@@ -846,7 +850,7 @@ def test_a_consent_withdrawn_during_the_pull_releases_nothing(case: Case) -> Non
                 if each["ground"]["kind"] == GroundKind.statutory_duty and not path.startswith("kids."):
                     assert path in filled(told)
         assert draft.sealed is not None
-        sealed = world.runtime.sealer.open(draft.sealed, table="resolution", column="sealed", row=released.id)
+        sealed = open_answer(draft.sealed, released.id, world.runtime.sealer)
         assert sealed == released.body
 
     run(act)

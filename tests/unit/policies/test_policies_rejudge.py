@@ -19,14 +19,15 @@ def test_what_stands_stays(make):
     """A consent that still stands leaves its decisions as they were."""
     decisions = (by_consent(), BY_DUTY, REFUSED)
 
-    assert rejudge(decisions, {"cns_1": make.standing()}, make.now) == decisions
+    assert rejudge(decisions, {"cns_1": make.consent()}, make.now) == decisions
 
 
 def test_a_withdrawn_consent_turns_its_decisions(make):
     """A consent withdrawn meanwhile refuses what stood on it, by the same rule, and nothing else."""
-    standings = {"cns_1": make.standing(state=ConsentState.withdrawn), "cns_2": make.standing()}
+    withdrawn_one = make.consent(standing=make.standing(state=ConsentState.withdrawn))
+    consents = {"cns_1": withdrawn_one, "cns_2": make.consent("cns_2")}
 
-    judged = rejudge((by_consent(), by_consent("cns_2"), BY_DUTY, REFUSED), standings, make.now)
+    judged = rejudge((by_consent(), by_consent("cns_2"), BY_DUTY, REFUSED), consents, make.now)
 
     withdrawn = Decision(False, "R-010", ReasonCode.consent_withdrawn)
     assert judged == (withdrawn, by_consent("cns_2"), BY_DUTY, REFUSED)
@@ -34,17 +35,16 @@ def test_a_withdrawn_consent_turns_its_decisions(make):
 
 def test_an_expired_consent_turns_its_decisions(make):
     """A pull that outlasts the consent releases nothing."""
-    standing = make.standing()
+    agreed = make.consent()
 
-    (judged,) = rejudge([by_consent()], {"cns_1": standing}, standing.expires_at)
+    (judged,) = rejudge((by_consent(),), {"cns_1": agreed}, agreed.standing.expires_at)
 
     assert judged.reason is ReasonCode.consent_expired
 
 
-@pytest.mark.parametrize("standings", [{}, {"cns_1": None}])
-def test_a_consent_that_is_gone(make, standings):
+def test_a_consent_that_is_gone(make):
     """A consent that cannot be read again is none."""
-    (judged,) = rejudge([by_consent()], standings, make.now)
+    (judged,) = rejudge((by_consent(),), {}, make.now)
 
     assert judged == Decision(False, "R-010", ReasonCode.consent_unknown)
 
@@ -52,16 +52,16 @@ def test_a_consent_that_is_gone(make, standings):
 @pytest.mark.parametrize(("count_uses", "allowed"), [(True, False), (False, True)])
 def test_the_second_gate_does_not_count_uses(make, count_uses, allowed):
     """The last use, taken at the first gate, is still good for this request's release."""
-    (judged,) = rejudge(
-        [by_consent()], {"cns_1": make.standing(uses_left=0)}, make.now, count_uses=count_uses
-    )
+    agreed = make.consent(standing=make.standing(uses_left=0))
+
+    (judged,) = rejudge((by_consent(),), {"cns_1": agreed}, make.now, count_uses=count_uses)
 
     assert judged.allowed is allowed
 
 
 def test_a_consent_that_came_to_stand_adds_nothing(make):
     """A refusal stays one: the request that asks again may be judged anew."""
-    assert rejudge((REFUSED,), {"cns_1": make.standing()}, make.now) == (REFUSED,)
+    assert rejudge((REFUSED,), {"cns_1": make.consent()}, make.now) == (REFUSED,)
 
 
 def test_the_consents_a_gate_has_to_read():

@@ -17,19 +17,22 @@ from field_registry.items import Datatype, Sensitivity
 from forms.definition import Field, Form, Group, Role
 from gateway.audit.entries import make_entry
 from gateway.library import Library
-from gateway.lookups import ConsentReader, SubjectReferences
+from gateway.lookups import SubjectReferences
+from gateway.ports import Store
 from gateway.records import (
     Actor,
     Caller,
     ConsentEvent,
     EntryKind,
     GateRequest,
+    GateView,
     GateWrite,
     StoredConsent,
 )
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
-from gateway.resolution.gates import Passage
+from gateway.resolution.gates import Passage, note_intent
+from gateway.resolution.identify import Identified
 from gateway.resolution.pipeline import SourcePool
 from gateway.resolution.plan import Plan, make_plan
 from gateway.resolution.settle import Settled, settle
@@ -48,11 +51,14 @@ from policies import (
     Policy,
     Purpose,
     ReasonCode,
+    Request,
     Rule,
     Standing,
 )
+from policies.rejudge import consents_of, rejudge
 from policies.rules import Conditions, Effect
 
+RING = KeyRing.ephemeral()
 NOW = datetime(2026, 11, 21, 2, 3, 4, tzinfo=UTC)
 PERSON, VEHICLE = SubjectKind.person, SubjectKind.vehicle
 ANN = {"kind": "person", "id_type": "111", "id_no": "35058219910603996X"}
@@ -230,9 +236,28 @@ class Bench:
         plan = self.plan(form, **changes)
         return settle(plan, self.decisions(plan, **(decide or {})), self.replies(plan, said), self.now)
 
+    def references(self, store: Store) -> SubjectReferences:
+        """References of the subjects in that store, none of them remembered yet."""
+        return SubjectReferences(store, Pseudonyms(RING), lambda: NOW, new_reference)
+
     def passage(self, plan: Plan, **changes: Any) -> Passage:
         """That plan on its way through both gates."""
         return Passage("res_1", self.now, self.command(**changes), plan, {"applicant": "sub_1"})
+
+    async def intent(
+        self, plan: Plan, decisions: tuple[Decision, ...], runtime: Runtime
+    ) -> tuple[Decision, ...]:
+        """What the first gate leaves of these decisions, judged again with the consents that it reads."""
+        keys = {role: f"key-{number}" for number, role in enumerate(plan.subjects, 1)}
+        request = Request("M-1", "test-form", "test.purpose", "政务服务", frozenset(), keys, self.now)
+        command = self.command(consents=tuple(sorted(consents_of(decisions))))
+        refs = {key: key.replace("key-", "sub_") for key in keys.values()}
+
+        def judge(consents: Mapping[str, Consent], *, now: datetime) -> tuple[Decision, ...]:
+            return rejudge(decisions, consents, now)
+
+        _, judged = await note_intent(plan, Identified("res_1", command, request, refs, {}), judge, runtime)
+        return judged
 
     def consent(self, consent_id: str = "cns_a", subject_key: str = "", **changes: Any) -> Consent:
         """A consent in force that permits the name."""
@@ -270,7 +295,9 @@ class Ledger:
     async def pass_gate(self, request: GateRequest[Any]) -> Any:
         """Calls `write` once with what stands now, and keeps what it gives."""
         self.locks.append(request.consents)
-        write = request.write({each: self.standings.get(each) for each in request.consents})
+        standing = {each: self.standings[each] for each in request.consents if each in self.standings}
+        consents = {each: Bench().consent(each, standing=now) for each, now in standing.items()}
+        write = request.write(GateView(consents, {key: new.ref for key, new in request.subjects.items()}))
         for consent_id in write.use:
             left = self.standings[consent_id].uses_left
             if left is not None:
@@ -295,9 +322,9 @@ def ledger(bench: Bench) -> Ledger:
 
 
 @pytest.fixture
-def runtime(ledger: Ledger) -> Runtime:
+def runtime(bench: Bench, ledger: Ledger) -> Runtime:
     """What use cases are handed: a store in memory, gates a test can set, the clock stopped."""
-    ring, store, telemetry = KeyRing.ephemeral(), MemoryStore(), Telemetry()
+    ring, store, telemetry = RING, MemoryStore(), Telemetry()
     return Runtime(
         settings=Settings(),
         clock=lambda: NOW,
@@ -305,8 +332,7 @@ def runtime(ledger: Ledger) -> Runtime:
         library=Library(store),
         ledger=ledger,
         sealer=Envelope(ring),
-        consents=ConsentReader(store),
-        subjects=SubjectReferences(store, Pseudonyms(ring), lambda: NOW, new_reference),
+        subjects=bench.references(store),
         telemetry=telemetry,
         sources=SourcePool({}, {}),
         new_reference=new_reference,

@@ -11,7 +11,7 @@ from gateway.audit.entries import make_entry
 from gateway.audit.log import AuditLog
 from gateway.errors import CannotOpen, Gone, NotFound
 from gateway.records import Caller, ConsentEvent, Draft, EntryKind, GateRequest, GateWrite
-from gateway.resolution.drafts import purge_drafts, read_answer
+from gateway.resolution.drafts import purge_drafts, read_answer, seal_answer
 from gateway.runtime import Runtime
 from policies import ConsentState
 
@@ -30,13 +30,13 @@ def keep(bench: Any, runtime: Runtime) -> Any:
     """Keeps an answer as the second gate does."""
 
     async def kept(draft_id: str = "res_1", **changes: Any) -> None:
-        sealed = runtime.sealer.seal(b'{"answer":1}', table="resolution", column="sealed", row=draft_id)
+        sealed = seal_answer(b'{"answer":1}', draft_id, runtime.sealer)
         draft = Draft(draft_id, "hall", "test-form", 2, bench.now, bench.now + MINUTES, (), sealed)
         entry = make_entry(
             f"aud_{draft_id}", EntryKind.outcome, bench.now, caller="hall", request=draft_id, facts={}
         )
         write = GateWrite(entry, None, draft=replace(draft, **changes))
-        await runtime.store.gates.commit([GateRequest((), lambda standings: write)])
+        await runtime.store.gates.commit([GateRequest((), lambda _: write)])
 
     return kept
 
@@ -128,7 +128,7 @@ async def test_an_answer_outlives_the_last_use(bench: Any, runtime: Runtime, kee
 
 async def test_an_answer_under_another_name_does_not_open(runtime: Runtime, keep: Any) -> None:
     """An answer moved to another resolution's row is not shown to anybody."""
-    stranger = runtime.sealer.seal(b"not yours", table="resolution", column="sealed", row="res_2")
+    stranger = seal_answer(b"not yours", "res_2", runtime.sealer)
     await keep(sealed=stranger)
 
     with pytest.raises(CannotOpen):

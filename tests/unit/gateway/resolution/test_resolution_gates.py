@@ -9,7 +9,8 @@ import pytest
 from field_registry import OutcomeCode
 from forms.definition import Field
 from gateway.records import EntryKind
-from gateway.resolution.gates import note_intent, note_release
+from gateway.resolution.drafts import open_answer
+from gateway.resolution.gates import note_release
 from gateway.runtime import Runtime
 from policies import ConsentState, Decision, Ground, GroundKind, ReasonCode
 
@@ -48,12 +49,12 @@ async def test_an_intent_says_what_will_be_asked_and_why(bench: Any, ledger: Any
     """Role, item, source, rule and ground of each ask, with form, purpose, versions, recipient and actor's kind."""
     plan = bench.plan(bench.form(SEX))
 
-    await note_intent(bench.passage(plan), bench.decisions(plan), runtime)
+    await bench.intent(plan, bench.decisions(plan), runtime)
 
     entry = ledger.writes[-1].entry
     assert (entry.kind, entry.request, entry.caller) == (EntryKind.intent, "res_1", "hall")
     told = leaf(ledger)
-    assert told["asks"] == [["applicant", "person.sex", "civil", True, "R-010", "consent:cns_a"]]
+    assert told["asks"] == [["applicant", "civil", ["person.sex"], True, "R-010", "consent:cns_a"]]
     assert {key: told[key] for key in ("form", "purpose", "registry", "policy", "department", "actor")} == {
         "form": ["test-form", 2],
         "purpose": "test.purpose",
@@ -69,7 +70,7 @@ async def test_entries_hold_nothing_personal(bench: Any, ledger: Any, runtime: R
     """Neither identifiers, values, the clerk nor the case stand in clear; clerk and case are sealed beside."""
     plan = bench.plan(bench.form(NAME))
     passage, decisions = bench.passage(plan), bench.decisions(plan)
-    await note_intent(passage, decisions, runtime)
+    await bench.intent(plan, decisions, runtime)
     await note_release(passage, decisions, bench.replies(plan, {"person.name": bench.found("张三")}), runtime)
 
     for write in ledger.writes:
@@ -87,8 +88,8 @@ async def test_refusals_are_in_the_intent_too(bench: Any, ledger: Any, runtime: 
     plan = bench.plan(bench.form(SEX))
     decisions = bench.decisions(plan, refused={"person.sex": ReasonCode.no_consent})
 
-    assert await note_intent(bench.passage(plan), decisions, runtime) == decisions
-    assert leaf(ledger)["asks"] == [["applicant", "person.sex", "civil", False, "R-090", "no_consent"]]
+    assert await bench.intent(plan, decisions, runtime) == decisions
+    assert leaf(ledger)["asks"] == [["applicant", "civil", ["person.sex"], False, "R-090", "no_consent"]]
     assert (ledger.locks, ledger.writes[-1].use) == ([()], ())
 
 
@@ -101,7 +102,7 @@ async def test_one_use_is_taken_of_each_consent_in_play(
     plan = bench.plan(form, subjects={"applicant": bench.ann, "spouse": bench.bob})
     decisions = bench.decisions(plan, grounds={"spouse": BY_SPOUSE}, refused={"profile": ReasonCode.no_rule})
 
-    await note_intent(bench.passage(plan), decisions, runtime)
+    await bench.intent(plan, decisions, runtime)
 
     assert {each: standing.uses_left for each, standing in ledger.standings.items()} == {
         "cns_a": 1,
@@ -126,7 +127,7 @@ async def test_a_consent_that_ended_meanwhile_is_not_used(
     ledger.standings = {} if state is None else {"cns_a": bench.standing(state, 2)}
     plan = bench.plan(bench.form(SEX))
 
-    judged = await note_intent(bench.passage(plan), bench.decisions(plan), runtime)
+    judged = await bench.intent(plan, bench.decisions(plan), runtime)
 
     assert judged == (Decision(False, "R-010", reason),)
     assert leaf(ledger)["asks"][0][3:] == [False, "R-010", reason.value]
@@ -139,7 +140,7 @@ async def test_a_used_up_consent_opens_nothing(bench: Any, ledger: Any, runtime:
     plan = bench.plan(bench.form(SEX))
     decisions = bench.decisions(plan)
 
-    first, second = [await note_intent(bench.passage(plan), decisions, runtime) for _ in range(2)]
+    first, second = [await bench.intent(plan, decisions, runtime) for _ in range(2)]
 
     assert [decision.allowed for decision in first] == [True]
     assert [decision.reason for decision in second] == [ReasonCode.consent_used_up]
@@ -151,7 +152,7 @@ async def test_a_duty_needs_no_consent(bench: Any, ledger: Any, runtime: Runtime
     plan = bench.plan(bench.form(SEX))
     passage, decisions = bench.passage(plan), bench.decisions(plan, ground=bench.by_duty)
 
-    judged = await note_intent(passage, decisions, runtime)
+    judged = await bench.intent(plan, decisions, runtime)
     released = await note_release(passage, judged, replied(bench, plan), runtime)
 
     assert ledger.locks == [(), ()]
@@ -169,9 +170,7 @@ async def test_the_answer_is_what_was_sealed(bench: Any, ledger: Any, runtime: R
     released = await note_release(bench.passage(plan), bench.decisions(plan), replied(bench, plan), runtime)
     draft = ledger.writes[-1].draft
 
-    assert (
-        runtime.sealer.open(draft.sealed, table="resolution", column="sealed", row="res_1") == released.body
-    )
+    assert open_answer(draft.sealed, "res_1", runtime.sealer) == released.body
     assert (draft.id, draft.caller, draft.form, draft.form_version) == ("res_1", "hall", "test-form", 2)
     assert (draft.consents, draft.valid_until - draft.created_at) == (
         ("cns_a",),
@@ -200,12 +199,12 @@ async def test_a_consent_withdrawn_between_the_gates_withholds_everything_of_it(
     plan = bench.plan(bench.form(NAME, replace(NAME, path="signed_by")))
     replies = bench.replies(plan, {"person.name": bench.found("张三")})
     passage = bench.passage(plan)
-    judged = await note_intent(passage, bench.decisions(plan), runtime)
+    judged = await bench.intent(plan, bench.decisions(plan), runtime)
     ledger.standings["cns_a"] = bench.standing(ConsentState.withdrawn)
 
     released = await note_release(passage, judged, replies, runtime)
     write, told = ledger.writes[-1], leaf(ledger)
-    draft = runtime.sealer.open(write.draft.sealed, table="resolution", column="sealed", row="res_1")
+    draft = open_answer(write.draft.sealed, "res_1", runtime.sealer)
 
     assert released.body == draft
     assert "张三" not in released.body.decode()
@@ -242,7 +241,7 @@ async def test_the_use_taken_at_the_first_gate_opens_the_second(
     plan = bench.plan(bench.form(SEX))
     passage = bench.passage(plan)
 
-    judged = await note_intent(passage, bench.decisions(plan), runtime)
+    judged = await bench.intent(plan, bench.decisions(plan), runtime)
     released = await note_release(passage, judged, replied(bench, plan), runtime)
 
     assert fields_of(released)["sex"]["outcome"] == "filled"

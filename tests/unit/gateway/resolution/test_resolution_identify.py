@@ -1,33 +1,60 @@
-"""Identifying: who asks about whom, and the consents they bring, read afresh."""
+"""Identifying: who asks about whom; the first gate then reads the consents they bring."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from field_registry import subject_from
 from forms.definition import Field
+from gateway.audit.log import AuditLog
+from gateway.resolution.gates import Passage, note_intent
 from gateway.resolution.identify import identify
 from gateway.runtime import Runtime
-from policies import ConsentState
+from policies import Consent, ConsentState
 
 SEX = Field("sex", "性别", item="person.sex")
 SPOUSE = Field("spouse.sex", "配偶性别", "spouse", "person.sex")
 
 
-async def identified(bench: Any, runtime: Runtime, **changes: Any) -> Any:
-    """What is known about a call."""
+def identified(bench: Any, runtime: Runtime, **changes: Any) -> Any:
+    """What is known about a call before anything is read."""
     plan = bench.plan(bench.form(SEX, SPOUSE), **changes)
-    return await identify(plan, bench.command(**changes), bench.now, runtime)
+    return identify(plan, bench.command(**changes), bench.now, runtime)
 
 
-async def test_the_request_is_what_policies_judge(bench: Any, runtime: Runtime) -> None:
+async def admitted(bench: Any, runtime: Runtime, **changes: Any) -> tuple[Passage, dict[str, Consent]]:
+    """The passage that a real gate admits, and the consents it read."""
+    runtime = replace(runtime, ledger=AuditLog(runtime.store.gates, runtime.telemetry))
+    plan = bench.plan(bench.form(SEX, SPOUSE), **changes)
+    seen: dict[str, Consent] = {}
+
+    def judge(consents: Any, *, now: Any) -> Any:
+        assert now == bench.now
+        seen.update(consents)
+        return bench.decisions(plan, ground=bench.by_duty)
+
+    who = identify(plan, bench.command(**changes), bench.now, runtime)
+    passage, _ = await note_intent(plan, who, judge, runtime)
+    return passage, seen
+
+
+def test_the_request_is_what_policies_judge(bench: Any, runtime: Runtime) -> None:
     """Matter, form and purpose of the form; department and roles of the caller; the subject by its blind index."""
-    request = (await identified(bench, runtime)).request
+    request = identified(bench, runtime).request
 
     assert (request.matter, request.form, request.purpose) == ("M-1", "test-form", "test.purpose")
     assert (request.department, request.caller_roles) == ("政务服务", {"renderer"})
     assert request.subject_keys == {"applicant": runtime.subjects.key_of(subject_from(bench.ann))}
     assert request.now == bench.now
+
+
+def test_every_resolution_has_its_own_id(bench: Any, runtime: Runtime) -> None:
+    """Two calls alike in everything are still two."""
+    first, second = [identified(bench, runtime) for _ in range(2)]
+
+    assert first.id != second.id
+    assert first.id.startswith("res_")
 
 
 async def test_consents_are_read_as_they_stand(bench: Any, runtime: Runtime, record: Any) -> None:
@@ -36,19 +63,19 @@ async def test_consents_are_read_as_they_stand(bench: Any, runtime: Runtime, rec
     await record("cns_a", standing=standing)
     await record("cns_other")
 
-    who = await identified(bench, runtime)
+    _, consents = await admitted(bench, runtime)
 
-    assert set(who.consents) == {"cns_a"}
-    assert who.consents["cns_a"].standing == standing
+    assert set(consents) == {"cns_a"}
+    assert consents["cns_a"].standing == standing
 
 
 async def test_a_consent_that_does_not_exist_is_a_finding(bench: Any, runtime: Runtime) -> None:
     """It is told beside what the plan found, and the request goes on."""
     subjects = {"applicant": bench.ann, "nobody": bench.bob}
-    who = await identified(bench, runtime, consents=("cns_gone",), subjects=subjects)
+    passage, consents = await admitted(bench, runtime, consents=("cns_gone",), subjects=subjects)
 
-    assert who.consents == {}
-    assert [(each.pointer, each.code) for each in who.passage.plan.findings] == [
+    assert consents == {}
+    assert [(each.pointer, each.code) for each in passage.plan.findings] == [
         ("/subjects/nobody", "unknown_role"),
         ("/consent", "consent_unknown"),
     ]
@@ -56,37 +83,31 @@ async def test_a_consent_that_does_not_exist_is_a_finding(bench: Any, runtime: R
 
 async def test_one_subject_in_two_roles_is_one(bench: Any, runtime: Runtime) -> None:
     """The same person has one key and one reference, whatever roles they have."""
-    who = await identified(bench, runtime, subjects={"applicant": bench.ann, "spouse": bench.ann})
+    couple = {"applicant": bench.ann, "spouse": bench.ann}
+    passage, _ = await admitted(bench, runtime, subjects=couple)
 
-    assert len(set(who.request.subject_keys.values())) == 1
-    assert len(set(who.passage.subject_refs.values())) == 1
+    assert len(identified(bench, runtime, subjects=couple).new_subjects) == 0
+    assert len(set(passage.subject_refs.values())) == 1
 
 
 async def test_a_reference_stays_and_tells_nothing(bench: Any, runtime: Runtime) -> None:
     """A subject has the same random reference in every request, and its identifier is not in it."""
-    first, again = [await identified(bench, runtime) for _ in range(2)]
-    other = await identified(bench, runtime, subjects={"applicant": bench.bob})
+    first, again = [(await admitted(bench, runtime))[0] for _ in range(2)]
+    other, _ = await admitted(bench, runtime, subjects={"applicant": bench.bob})
 
-    assert first.passage.subject_refs == again.passage.subject_refs != other.passage.subject_refs
-    assert bench.ann["id_no"] not in first.passage.subject_refs["applicant"]
+    assert first.subject_refs == again.subject_refs != other.subject_refs
+    assert bench.ann["id_no"] not in first.subject_refs["applicant"]
 
 
 @pytest.mark.parametrize("consents", [(), ("cns_a",)])
 async def test_a_consent_brings_the_reference_it_was_recorded_under(
     bench: Any, runtime: Runtime, record: Any, consents: tuple[str, ...]
 ) -> None:
-    """With or without it, the entries of a subject name the same reference."""
+    """With or without it, and whether or not it is remembered, the entries of a subject name the same reference."""
     await record()
     known = (await runtime.store.consents.read(["cns_a"]))["cns_a"].subject_ref
+    forgetful = replace(runtime, subjects=bench.references(runtime.store))
 
-    who = await identified(bench, runtime, consents=consents)
-
-    assert who.passage.subject_refs == {"applicant": known}
-
-
-async def test_every_resolution_has_its_own_id(bench: Any, runtime: Runtime) -> None:
-    """Two calls alike in everything are still two."""
-    first, second = [await identified(bench, runtime) for _ in range(2)]
-
-    assert first.passage.id != second.passage.id
-    assert first.passage.id.startswith("res_")
+    for each in (runtime, forgetful):
+        passage, _ = await admitted(bench, each, consents=consents)
+        assert passage.subject_refs == {"applicant": known}
