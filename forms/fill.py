@@ -60,7 +60,11 @@ def fill(
     groups: set[str] = set()
     for line in lines:
         if line.group is None:
-            outcomes.append(_fill_line(line, found, visible, answers, today))
+            path = line.path
+            if visible.get(path) is True and line.outcome is None and path not in answers:  # the usual case
+                outcomes.append(_offer(line, path, found.get(line.key, _NOT_ASKED), today))
+            else:
+                outcomes.append(_rest(line, found, visible, answers, today))
         elif line.group.path not in groups:
             groups.add(line.group.path)
             columns = [each for each in lines if each.group is line.group]
@@ -71,17 +75,16 @@ def fill(
     return Filled(tuple(outcomes), tuple(findings))
 
 
-def _fill_line(
+def _rest(
     line: Line,
     found: Found,
     visible: Mapping[str, bool | None],
     answers: Mapping[str, object],
     today: date,
 ) -> FieldOutcome:
+    """The outcome of a slot that is hidden, static or typed in."""
     path = line.path
     shown = visible.get(path)
-    if shown is True and line.outcome is None and path not in answers:  # the usual case, first
-        return _offer(line, path, found.get(line.key, _NOT_ASKED), today)
     if line.outcome is OutcomeCode.office_use:
         return line.if_static
     if shown is not True:

@@ -12,7 +12,7 @@ from datetime import datetime
 from field_registry import Ask, Tier
 from policies.consent import Consent, concerns, stands
 from policies.grounds import Decision, Ground, GroundKind, ReasonCode, Request
-from policies.rules import NO_RULE, Profile, Rules, Scope
+from policies.rules import NO_RULE, Profile, Rules
 
 # Which reason helps most when several consents fall short: the one that got furthest through C1-C8.
 _PROGRESS = {
@@ -44,24 +44,27 @@ class _Will:
     standing: list[Consent] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
     shortfall: ReasonCode = ReasonCode.no_consent
-    _made: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    _offers: dict[str, list[tuple[frozenset[str], Decision]]] = field(default_factory=dict)
 
     def decide(self, ask: Ask, rule: str) -> Decision:
         """The decision on an ask that `rule` permits if the person agreed (C8, C9)."""
         item_id = ask.item.id
         if item_id in self.denied or (ask.columns and any(item.id in self.denied for item, _ in ask.columns)):
             return Decision(False, rule, ReasonCode.item_refused)
-        for consent in self.standing:
-            if item_id in consent.permitted:
-                return self._allowed(rule, consent.id)
+        for permitted, decision in self._offers.get(rule) or self._offered(rule):
+            if item_id in permitted:
+                return decision
         return Decision(False, rule, self.shortfall)
 
-    def _allowed(self, rule: str, consent_id: str) -> Decision:
+    def _offered(self, rule: str) -> list[tuple[frozenset[str], Decision]]:
         # Forty fields of one consent are one decision: making it once takes a third off the whole step.
-        made = self._made.get((rule, consent_id))
-        if made is None:
-            ground = Ground(GroundKind.consent, consent_id)
-            made = self._made[(rule, consent_id)] = Decision(True, rule, ReasonCode.allowed, ground)
+        made = self._offers[rule] = [
+            (
+                consent.permitted,
+                Decision(True, rule, ReasonCode.allowed, Ground(GroundKind.consent, consent.id)),
+            )
+            for consent in self.standing
+        ]
         return made
 
 
@@ -82,20 +85,21 @@ def decide(
     permits it. `tier_of`: the tier of a source's values; an ask of a source a mapping lacks is refused.
     A repeating item stands or falls with its columns: a column that is forbidden or denied refuses it whole.
     """
-    tier = tier_of.get if isinstance(tier_of, Mapping) else tier_of
-    scope = rules.scope(Profile.of(request))
+    verdicts = rules.scope(Profile.of(request)).verdicts(asks, tier_of)
     ordered = sorted(consents.values(), key=lambda consent: consent.id)
     wills: dict[str, _Will] = {}
     decisions = []
-    for ask in asks:
-        ask_tier = tier(ask.binding.source)
-        if ask_tier is None:
+    for ask, verdict in zip(asks, verdicts, strict=True):
+        if verdict is None:
             decisions.append(_UNKNOWN_SOURCE)
             continue
-        will = wills.get(ask.role)
-        if will is None:
-            will = wills[ask.role] = _will_of(ordered, request, ask.role, now or request.now)
-        decisions.append(_decide_one(ask, ask_tier, scope, will))
+        settled = verdict.settled
+        if settled is None:
+            will = wills.get(ask.role)
+            if will is None:
+                will = wills[ask.role] = _will_of(ordered, request, ask.role, now or request.now)
+            settled = will.decide(ask, verdict.permits[0].rule)
+        decisions.append(settled)
     return tuple(decisions)
 
 
@@ -112,21 +116,3 @@ def _will_of(consents: Sequence[Consent], request: Request, role: str, now: date
         if _PROGRESS[reason] > _PROGRESS[will.shortfall]:
             will.shortfall = reason
     return will
-
-
-def _decide_one(ask: Ask, tier: Tier, scope: Scope, will: _Will) -> Decision:
-    verdict = scope.verdict(ask.item, tier, ask.role)
-    settled = verdict.settled
-    if ask.columns and verdict.forbidden_by is None:
-        settled = _refused_by_column(ask, tier, scope) or settled
-    if settled is not None:
-        return settled
-    return will.decide(ask, verdict.permits[0].rule)
-
-
-def _refused_by_column(ask: Ask, tier: Tier, scope: Scope) -> Decision | None:
-    for item, _ in ask.columns:
-        verdict = scope.verdict(item, tier, ask.role)
-        if verdict.forbidden_by is not None:
-            return verdict.settled
-    return None

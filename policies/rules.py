@@ -5,11 +5,11 @@ Two results need no rule of the table and carry built-in ids: `NO_RULE` when not
 items of share attribute `none`, which only a statutory permit that names the item and its citation can open.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from field_registry import Item, Tier
+from field_registry import Ask, Item, Tier
 from field_registry.items import Sensitivity, ShareAttribute
 from policies.errors import BadRule
 from policies.grounds import Decision, Ground, GroundKind, ReasonCode, Request
@@ -25,6 +25,7 @@ BUILT_IN = frozenset({NO_RULE, NOT_SHARED, "S-answered"})
 # under 20 MB whatever is asked; a full one is emptied, which costs the next request one pass over the table.
 _MAX_PROFILES = 128
 _MAX_VERDICTS = 512
+_MAX_TOGETHER = 16
 
 
 class Effect(StrEnum):
@@ -176,6 +177,37 @@ class Scope:
 
     rules: tuple[Rule, ...]
     _memo: dict[tuple[str, str, str, str, str], Verdict] = field(default_factory=dict, repr=False)
+    _together: dict[int, "_Together"] = field(default_factory=dict, repr=False)
+
+    def verdicts(
+        self, asks: Sequence[Ask], tier_of: Callable[[str], Tier] | Mapping[str, Tier]
+    ) -> Sequence[Verdict | None]:
+        """What the table says about each ask, its columns included; None where the source's tier is not known.
+
+        Remembered for the very tuple of asks: most requests for a form bring the same one.
+        """
+        kept = self._together.get(id(asks))
+        if kept is not None and kept.asks is asks and kept.tier_of is tier_of:
+            return kept.verdicts
+        tier = tier_of.get if isinstance(tier_of, Mapping) else tier_of
+        verdicts = [
+            None if (of := tier(ask.binding.source)) is None else self._of_ask(ask, of) for ask in asks
+        ]
+        if isinstance(asks, tuple) and len(asks) <= _MAX_VERDICTS:
+            if len(self._together) >= _MAX_TOGETHER:
+                self._together.clear()
+            self._together[id(asks)] = _Together(asks, tier_of, verdicts)
+        return verdicts
+
+    def _of_ask(self, ask: Ask, tier: Tier) -> Verdict:
+        """A repeating item stands or falls with its columns: one that is forbidden forbids it whole."""
+        verdict = self.verdict(ask.item, tier, ask.role)
+        if verdict.forbidden_by is None:
+            for item, _ in ask.columns:
+                column = self.verdict(item, tier, ask.role)
+                if column.forbidden_by is not None:
+                    return column
+        return verdict
 
     def verdict(self, item: Item, tier: Tier, role: str) -> Verdict:
         """What the table says about this item. Remembered by everything rules can match on."""
@@ -199,6 +231,15 @@ class Scope:
                 return Verdict(NOT_SHARED, ())
         permits = (Permit(rule.id, rule.ground) for rule in matching if rule.ground is not None)
         return Verdict(None, tuple(sorted(permits, key=lambda permit: permit.needs_consent)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Together:
+    """Verdicts of one tuple of asks, which is kept too: its id stays its own as long as it lives."""
+
+    asks: Sequence[Ask]
+    tier_of: object
+    verdicts: Sequence[Verdict | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ Pure. Two people of the same kind who have typed nothing yet are asked about in 
 hidden makes a request one of its own.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,26 +23,29 @@ _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that peop
 class Call:
     """The asks of one role that go to one source together.
 
-    `places`: where they stand in `Asking.asks`. `items`: the ids of what they ask for, in the same order.
+    `places`: where they stand in `Asking.asks`. `keys`, `items`: what they ask for, in the same order.
     """
 
     source: str
     role: str
     places: tuple[int, ...]
+    keys: tuple[Key, ...]
     items: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asking:
-    """What is to be asked. `keys`, `readers`: in the order of `asks`, of which there is at most one per source and key.
+    """What is to be asked, at most once per source and key. `readers`: in the order of `asks`.
 
-    `calls`: every ask stands in exactly one. `unasked`: why a key, or one of its sources, cannot be asked.
+    `calls`: every ask stands in exactly one. `place_of`: where the first ask for a key stands. `rival_keys`: those
+    that several sources are asked for. `unasked`: why a key, or one of its sources, cannot be asked.
     """
 
     asks: tuple[Ask, ...]
-    keys: tuple[Key, ...]
     readers: tuple[Reader, ...]
     calls: tuple[Call, ...]
+    place_of: Mapping[Key, int]
+    rival_keys: frozenset[Key]
     unasked: Mapping[Key, Missing]
 
 
@@ -87,8 +91,12 @@ def _asking(
             elif columns or want.rows is None:
                 asks.append(Ask(want.item, binding, want.role, columns))
                 readers.append(reader)
-    keys = tuple((ask.role, ask.item.id) for ask in asks)
-    return Asking(tuple(asks), keys, tuple(readers), _calls(asks), unasked)
+    keys = [(ask.role, ask.item.id) for ask in asks]
+    place_of: dict[Key, int] = {}
+    for place, key in enumerate(keys):
+        place_of.setdefault(key, place)
+    rivals = frozenset(key for key, count in Counter(keys).items() if count > 1)
+    return Asking(tuple(asks), tuple(readers), _calls(asks), place_of, rivals, unasked)
 
 
 def _wanted(
@@ -112,6 +120,7 @@ def _calls(asks: Sequence[Ask]) -> tuple[Call, ...]:
     for place, ask in enumerate(asks):
         together.setdefault((ask.binding.source, ask.role), []).append(place)
     return tuple(
-        Call(source, role, tuple(places), tuple(asks[place].item.id for place in places))
+        Call(source, role, tuple(places), tuple((role, item) for item in items), items)
         for (source, role), places in together.items()
+        for items in [tuple(asks[place].item.id for place in places)]
     )

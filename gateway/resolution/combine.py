@@ -52,16 +52,19 @@ def combine(
     """One answer per wanted (role, item). `replies`: by the ask's place in the plan; refused asks have none."""
     reading = _Reading(plan, retrieved_at)
     found: dict[Key, Value | Missing] = dict(plan.known)
-    chosen: dict[Key, int] = {}
     rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
     for call in plan.asking.calls:
-        for key, place, answer in reading.answers(call, decisions, replies):
-            if key in chosen:
-                rivals.setdefault(key, [(chosen[key], found[key])]).append((place, answer))
-            else:
-                chosen[key], found[key] = place, answer
-    for key, answers in rivals.items():
-        chosen[key], found[key] = _best(plan, answers)
+        answers = reading.answers(call, decisions, replies)
+        found.update(zip(call.keys, answers, strict=True))
+        if plan.asking.rival_keys:
+            for key, place, answer in zip(call.keys, call.places, answers, strict=True):
+                if key in plan.asking.rival_keys:
+                    rivals.setdefault(key, []).append((place, answer))
+    chosen = plan.asking.place_of
+    if rivals:
+        chosen = dict(chosen)
+        for key, each in rivals.items():
+            chosen[key], found[key] = _best(plan, each)
     return Combined(found, chosen, tuple(sorted(reading.alarms)))
 
 
@@ -76,27 +79,27 @@ class _Reading:
 
     def answers(
         self, call: Call, decisions: Sequence[Decision], replies: Mapping[int, Reply]
-    ) -> list[tuple[Key, int, Value | Missing]]:
-        """The answer to each ask of one call, with its key and place."""
-        keys, readers = self._plan.asking.keys, self._plan.asking.readers
-        answers: list[tuple[Key, int, Value | Missing]] = []
+    ) -> list[Value | Missing]:
+        """The answer to each ask of one call, in order."""
+        readers = self._plan.asking.readers
+        answers: list[Value | Missing] = []
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
         for place in call.places:
             decision = decisions[place]
-            answer: Value | Missing
             if not decision.allowed:
-                answer = Missing(outcome_of(decision.reason), decision.reason)
-            elif isinstance(reply := replies.get(place, _NO_REPLY), Missing):
-                answer = reply
+                answers.append(Missing(outcome_of(decision.reason), decision.reason))
+                continue
+            reply = replies.get(place, _NO_REPLY)
+            if isinstance(reply, Missing):
+                answers.append(reply)
                 if reply.reason is OutcomeCode.wrong_subject:
                     self.alarms.add(call.source)
-            else:
-                if reply.record is not judged:
-                    judged, provenance = reply.record, self._provenance(call, reply.record)
-                answer = _read(readers[place], reply.raw, provenance) if provenance else _WRONG_SUBJECT
-            answers.append((keys[place], place, answer))
+                continue
+            if reply.record is not judged:
+                judged, provenance = reply.record, self._provenance(call, reply.record)
+            answers.append(_read(readers[place], reply.raw, provenance) if provenance else _WRONG_SUBJECT)
         return answers
 
     def _provenance(self, call: Call, record: Record) -> Provenance | None:

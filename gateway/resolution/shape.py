@@ -43,7 +43,7 @@ def shape(
         "form": {"id": compiled.form.id, "version": compiled.form.version},
         "registry_version": compiled.registry.version,
         "valid_until": _instant(valid_until),
-        "fields": {outcome.path: view.field(outcome) for outcome in settled.filled.outcomes},
+        "fields": view.fields(),
         "counts": _counts(settled.counts),
         "receipt": {"id": ids["receipt"], "entry": ids["entry"]},
         "findings": [finding.to_document() for finding in (*settled.plan.findings, *settled.filled.findings)],
@@ -75,10 +75,14 @@ class _View:
         self._sources: dict[str, dict[str, str]] = {}
         self._origins: dict[tuple[int, int], _Origin] = {}
 
-    def field(self, outcome: FieldOutcome) -> dict[str, Any]:
-        """One field of the answer."""
-        provenance = outcome.provenance
-        return self._missing(outcome) if provenance is None else self._filled(outcome, provenance)
+    def fields(self) -> dict[str, dict[str, Any]]:
+        """Every field of the answer, by its path."""
+        return {
+            outcome.path: self._missing(outcome)
+            if outcome.provenance is None
+            else self._filled(outcome, outcome.provenance)
+            for outcome in self._settled.filled.outcomes
+        }
 
     def _filled(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
         settled, field = self._settled, outcome.field
