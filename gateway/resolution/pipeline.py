@@ -61,9 +61,8 @@ async def pull(
     if not together:
         return {}
     asks = {key: [plan.asks[place] for place in places] for key, places in together.items()}
-    replies = await runtime.sources.gather(asks, deadline, now)
-    return {
-        place: reply
-        for key, places in together.items()
-        for place, reply in zip(places, replies[key], strict=True)
-    }
+    said = await runtime.sources.gather(asks, deadline, now)
+    replies: dict[int, Reply] = {}
+    for key, places in together.items():
+        replies.update(zip(places, said[key], strict=True))
+    return replies

@@ -50,7 +50,7 @@ def shape(
     }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class _Origin:
     """What all values of one record under one decision say alike."""
 
@@ -73,6 +73,7 @@ class _View:
         self._masked = command.delivery is Delivery.masked
         self._english = command.language == "en"
         self._sources: dict[str, dict[str, str]] = {}
+        self._instants: dict[datetime, str] = {}
         self._origins: dict[tuple[int, int], _Origin] = {}
 
     def fields(self) -> dict[str, dict[str, Any]]:
@@ -119,7 +120,7 @@ class _View:
             locked=provenance.tier in _LOCKED_TIERS,
             source=self._source(provenance.source),
             recorded_at=provenance.recorded_at.isoformat() if provenance.recorded_at else None,
-            retrieved_at=_instant(provenance.retrieved_at),
+            retrieved_at=self._instant(provenance.retrieved_at),
             ground=_ground(ground),
             rule=rule,
         )
@@ -156,6 +157,10 @@ class _View:
         elif outcome.outcome in _EXPLAINED and outcome.reason in _REASONS:
             zh, en = sentence_of(ReasonCode(outcome.reason))
         return en if self._english else zh
+
+    def _instant(self, moment: datetime) -> str:
+        """The same for every source of an answer, so written once."""
+        return self._instants.get(moment) or self._instants.setdefault(moment, _instant(moment))
 
     def _source(self, source_id: str) -> dict[str, str]:
         if source_id not in self._sources:
