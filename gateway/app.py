@@ -189,7 +189,6 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         ),
         asyncio.create_task(_every(_PURGE_EVERY.total_seconds(), lambda: purge_drafts(runtime))),
     ]
-    gc.collect()
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
     try:
