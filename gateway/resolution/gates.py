@@ -167,15 +167,25 @@ def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     """Per role, source and decision: role, source, items, allowed, rule, and the ground or the reason."""
     told: list[list[Any]] = []
     for call in plan.asking.calls:
-        together: dict[int, tuple[Decision, list[str]]] = {}  # forty asks share two or three decisions
-        for place, item in zip(call.places, call.items, strict=True):
-            decision = decisions[place]
-            together.setdefault(id(decision), (decision, []))[1].append(item)
+        of_call = [decisions[place] for place in call.places]
+        together: dict[int, tuple[Decision, Sequence[str]]] = {id(of_call[0]): (of_call[0], call.items)}
+        if len(set(map(id, of_call))) > 1:  # mostly one: forty asks share two or three decisions
+            together = _apart(of_call, call.items)
         told += [
             [call.role, call.source, items, decision.allowed, decision.rule, _footing(decision)]
             for decision, items in together.values()
         ]
     return told
+
+
+def _apart(
+    decisions: Sequence[Decision], items: Sequence[str]
+) -> dict[int, tuple[Decision, Sequence[str]]]:
+    """The items under each of several decisions."""
+    apart: dict[int, tuple[Decision, list[str]]] = {}
+    for decision, item in zip(decisions, items, strict=True):
+        apart.setdefault(id(decision), (decision, []))[1].append(item)
+    return dict(apart.items())
 
 
 def _footing(decision: Decision) -> str:
