@@ -21,10 +21,13 @@ from connectors.protocol import Environment
 from connectors.registry import build_connector
 from field_registry import Registry
 from gateway import __version__
+from gateway.audit.guard import Guard
 from gateway.audit.log import AuditLog
+from gateway.audit.note import Signer, Verifier
+from gateway.audit.sequencer import Sequencer
 from gateway.cache import make_cache
-from gateway.errors import StoreUnavailable
-from gateway.http import consents, forms, registry, resolutions, service
+from gateway.errors import LogUnsound, StoreUnavailable, Unavailable
+from gateway.http import audit, consents, forms, registry, resolutions, service
 from gateway.http.hot_route import HotRoute
 from gateway.http.limits import EdgeMiddleware
 from gateway.http.problems import add_problem_schema, register_problem_handlers
@@ -34,6 +37,7 @@ from gateway.library import Library
 from gateway.lookups import SubjectReferences
 from gateway.ports import Clock, Store
 from gateway.resolution.drafts import purge_drafts
+from gateway.resolution.lost import LostIntents
 from gateway.resolution.pipeline import SourcePool
 from gateway.runtime import Runtime
 from gateway.security import Envelope, Pseudonyms, TokenService, load_key_ring, new_reference
@@ -49,6 +53,7 @@ _GRACE = timedelta(seconds=60)
 # A request makes some thousand short-lived objects and hardly a cycle: the default collects after every 700.
 _GC_THRESHOLDS = (20_000, 20, 50)
 _PURGE_EVERY = timedelta(minutes=10)
+_CLOSE_EVERY = timedelta(seconds=30)
 
 
 def utc_now() -> datetime:
@@ -87,6 +92,17 @@ def environment_of(settings: Settings, clock: Clock) -> Environment:
         allowed_networks=settings.allowed_networks,
         base_dir=str(settings.state_dir / "sources"),  # never where our own database and keys lie
     )
+
+
+def make_sequencer(runtime: Runtime) -> Sequencer:
+    """What extends the log's tree and signs it, under every key of the ring, the newest first."""
+    settings = runtime.settings
+    ring = load_key_ring(settings.root_key_file, create=settings.is_development)
+    signers = [
+        Signer.from_seed(settings.log_origin, ring.derive("log-signing", root=root)) for root in ring.ids
+    ]
+    guard = Guard(settings.log_guard_file, [Verifier.parse(signer.verifier_key) for signer in signers])
+    return Sequencer(runtime.store.log, signers, guard, runtime.clock, runtime.watch, runtime.telemetry)
 
 
 def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
@@ -144,7 +160,8 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
     app.state.tokens = TokenService(
         settings, ring, clients=runtime.store.clients, replay=app.state.cache, clock=clock
     )
-    for room in (resolutions, consents, forms, registry, service):
+    app.state.sequencer = make_sequencer(runtime)
+    for room in (resolutions, consents, forms, registry, audit, service):
         app.include_router(room.router)
     register_problem_handlers(app, runtime.telemetry)
     app.stand_behind(
@@ -183,10 +200,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.sources = open_sources(published, runtime)
     with suppress(StoreUnavailable):  # /readyz says so; the refresher goes on trying
         await refresh(runtime)
+    lost = LostIntents()
     jobs = [
         asyncio.create_task(
             _every(runtime.settings.registry_refresh_seconds, lambda: _refresh_noting(runtime))
         ),
+        asyncio.create_task(_every(runtime.settings.log_sequence_ms / 1000, app.state.sequencer.run)),
+        asyncio.create_task(_every(_CLOSE_EVERY.total_seconds(), lambda: lost.close(runtime))),
         asyncio.create_task(_every(_PURGE_EVERY.total_seconds(), lambda: purge_drafts(runtime))),
     ]
     gc.freeze()
@@ -198,6 +218,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
         await runtime.ledger.drain()
+        with suppress(Unavailable):  # what waits is placed by whoever starts next
+            await app.state.sequencer.run()
         await runtime.sources.close()
         await app.state.cache.close()
         await runtime.store.close()
@@ -209,8 +231,8 @@ async def _every(seconds: float, job: Callable[[], Awaitable[Any]]) -> None:
         await asyncio.sleep(seconds)
         try:
             await job()
-        except StoreUnavailable:
-            pass  # waited out; the store itself has logged it
+        except (StoreUnavailable, LogUnsound):
+            pass  # waited out, or for an operator: the store has logged it, /readyz says it
         except Exception as error:  # noqa: BLE001  (it runs again; ending for good would go unnoticed)
             log.error("job_failed", exception=type(error).__name__, at=locations(error))
 

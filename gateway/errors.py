@@ -12,6 +12,7 @@ GatewayError              status, stable code, a detail that says what to do; no
 ├── TooMany               429  slow down
 ├── Unavailable           503  try again later; nothing was released
 │   ├── StoreUnavailable  503  the database cannot be reached or written
+│   ├── LogUnsound        503  the log was rolled back or forked: an operator must look
 │   └── CacheUnavailable  503  the shared cache cannot be reached, and going on without it would permit more
 ├── CannotOpen            500  a sealed value is not what was sealed there: tell an operator
 └── OAuthError       400, 401  the token endpoint refuses; answered in OAuth's own words (RFC 6749 section 5.2)
@@ -108,6 +109,10 @@ class StoreUnavailable(Unavailable):
 
 class CacheUnavailable(Unavailable):
     """The shared cache cannot be reached; what depends on it was refused."""
+
+
+class LogUnsound(Unavailable):
+    """The log is not the one that was signed before; it is neither extended nor signed until an operator has looked."""
 
 
 class CannotOpen(GatewayError):

@@ -15,11 +15,14 @@ from gateway.records import (
     ConsentEvent,
     Draft,
     Entry,
+    Extension,
     FormPublication,
     GateRequest,
     NewSubject,
     Publication,
     StoredConsent,
+    Tail,
+    Tile,
 )
 from policies.consent import ConsentState
 
@@ -94,7 +97,7 @@ class Clients(Protocol):
         ...
 
     async def put(self, registered: Client, at: datetime) -> None:
-        """Register a client or replace its credentials and roles."""
+        """Register a client or replace its credentials and roles; raises `BadRequest` for roles no one may unite."""
         ...
 
 
@@ -134,6 +137,10 @@ class Subjects(Protocol):
         """key → reference. `subjects`: key → what to store if the key is new."""
         ...
 
+    async def find(self, key: str) -> str | None:
+        """The reference of the subject with that key; None when it has none, and it is given none."""
+        ...
+
 
 class Drafts(Protocol):
     """Resolutions kept until submitted or expired."""
@@ -152,6 +159,63 @@ class Entries(Protocol):
 
     async def find(self, *, request: str | None, after: str, limit: int) -> Sequence[Entry]:
         """Entries in order of id, optionally of one resolution or consent."""
+        ...
+
+    async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
+        """Intents of ids above `after`, written before that time, whose request has no outcome; in order of id."""
+        ...
+
+
+class TreeLog(Protocol):
+    """The tree over the log's entries: tiles, places and checkpoints (C2SP tlog-tiles)."""
+
+    async def extend(
+        self,
+        edge: Callable[[int], Sequence[Tile]],
+        append: Callable[[Tail], Extension],
+        *,
+        most: int,
+    ) -> int | None:
+        """Append at most so many waiting entries, all in one transaction; how many there were.
+
+        None when another process is at it. `edge`: size → the tiles that `append` needs to see; both pure. Where
+        `append` raises nothing is written.
+        """
+        ...
+
+    async def size(self) -> int:
+        """Entries that have their place."""
+        ...
+
+    async def checkpoint(self) -> str | None:
+        """The newest signed checkpoint; None before the first."""
+        ...
+
+    async def checkpoints(self, *, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """Size and signed note of checkpoints of more than `after` entries, by size."""
+        ...
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """Those tiles, as long as they are now; unknown ones are left out."""
+        ...
+
+    async def leaves(self, begin: int, end: int) -> Sequence[bytes]:
+        """The leaves at those places, `end` excluded; fewer when the tree ends before."""
+        ...
+
+    async def place_of(self, entry_id: str) -> int | None:
+        """The index of that entry; None when it has none yet, or does not exist."""
+        ...
+
+    async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
+        """Index and entry of what is about one subject, by index, from the one after `after` (-1: from the first).
+
+        Entries without a place are not among them yet.
+        """
+        ...
+
+    async def waiting_since(self) -> datetime | None:
+        """When the oldest entry without a place was written; None when all have theirs."""
         ...
 
 
@@ -189,6 +253,7 @@ class Store(Protocol):
     subjects: Subjects
     drafts: Drafts
     entries: Entries
+    log: TreeLog
     idempotency: IdempotencyKeys
 
     async def ping(self) -> None:

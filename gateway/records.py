@@ -1,6 +1,6 @@
 """Records the service passes between its rooms: who calls, who works, what was asked. Frozen; no behaviour."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
@@ -78,6 +78,8 @@ class EntryKind(Word):
     form_published = "form.published"
     drafts_purged = "drafts.purged"
     keys_rotated = "keys.rotated"
+    audit_lookup = "audit.lookup"
+    """Somebody asked the log who used a subject's data. Committed before anything is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,37 @@ class Entry:
     caller: str
     leaf: bytes
     sealed: bytes | None = None
+
+
+Tile = tuple[int, int]
+"""Level and index of a tile of the log's tree."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tail:
+    """Where the log's tree ends, and what waits to be appended.
+
+    `size`: entries that have their place. `tiles`: the right edge, as far as the caller asked for it. `waiting`: entry
+    id and leaf, in the order in which they are to be placed.
+    """
+
+    size: int
+    tiles: Mapping[Tile, bytes]
+    waiting: Sequence[tuple[str, bytes]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Extension:
+    """A longer tree. `tiles`: those that are new or longer, whole. `note`: the signed checkpoint of that size.
+
+    `about`: reference of a subject and index of an appended entry that is about it, each pair once.
+    """
+
+    size: int
+    tiles: Mapping[Tile, bytes]
+    note: str
+    at: datetime
+    about: Sequence[tuple[str, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)

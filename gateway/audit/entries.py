@@ -3,16 +3,21 @@
 Canonical here: keys sorted, no white space, UTF-8, no floating point: for such values the bytes equal RFC 8785.
 """
 
+import hmac
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
+from gateway.errors import CannotOpen
 from gateway.ports import Sealer
+from gateway.randomness import RandomChunks
 from gateway.records import Entry, EntryKind
 
 _FORMAT = 1
+SALT_BYTES = 16
+_SALTS = RandomChunks(SALT_BYTES)
 
 
 def make_entry(
@@ -29,15 +34,38 @@ def make_entry(
     """An entry ready to be committed.
 
     `facts`: references, codes, counts; must not hold names, numbers, addresses or values. `private`: who worked and on
-    which case; sealed under this entry's id, and needs `sealer`.
+    which case; sealed under this entry's id with a salt, and needs `sealer`. The leaf commits to it: whoever is shown
+    it later can check that it is what was logged, and nobody can test a guess without the salt.
     """
-    leaf = {"v": _FORMAT, "id": entry_id, "kind": kind.value, "at": rfc3339(now), "caller": caller, **facts}
+    leaf: dict[str, Any] = {"v": _FORMAT, "id": entry_id, "kind": kind.value, "at": rfc3339(now)}
+    leaf |= {"caller": caller, **facts}
     if request is not None:
         leaf["request"] = request
     sealed = None
     if private is not None and sealer is not None:
-        sealed = sealer.seal(canonical(private), table="audit_entry", column="sealed", row=entry_id)
+        salt = _SALTS.take()
+        document = canonical(private)
+        leaf["commit"] = hmac.digest(salt, document, "sha256").hex()
+        sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id)
     return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed)
+
+
+def open_private(entry: Entry, sealer: Sealer) -> dict[str, Any]:
+    """The private part of an entry; raises `CannotOpen` when it is not what its leaf commits to."""
+    if entry.sealed is None:
+        return {}
+    opened = sealer.open(entry.sealed, table="audit_entry", column="sealed", row=entry.id)
+    salt, document = opened[:SALT_BYTES], opened[SALT_BYTES:]
+    if hmac.digest(salt, document, "sha256").hex() != orjson.loads(entry.leaf).get("commit"):
+        raise CannotOpen
+    private: dict[str, Any] = orjson.loads(document)
+    return private
+
+
+def subjects_of(leaf: Mapping[str, Any]) -> set[str]:
+    """The references of the subjects that an entry is about; none for what is about nobody."""
+    by_role = leaf.get("subjects") or {}
+    return {ref for ref in (leaf.get("subject"), *by_role.values()) if ref is not None}
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

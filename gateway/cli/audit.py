@@ -1,18 +1,52 @@
-"""`oncegate audit entries`: the log as it stands, oldest first."""
+"""`oncegate audit …`: the log read, exported, proven and verified."""
 
+import asyncio
+import sys
+import time
+from collections.abc import Awaitable, Iterator, Sequence
+from pathlib import Path
 from typing import Annotated
+from urllib.request import urlopen
 
 import orjson
 import typer
+from rich.progress import Progress
 
-from gateway.cli.common import AsJson, State, command, out, print_json, runtime_of
+from field_registry import Subject, SubjectKind
+from field_registry.errors import BadIdentifier
+from field_registry.identifiers import subject_from
+from gateway.app import make_sequencer, utc_now
+from gateway.audit.bundle import write_bundle
+from gateway.audit.note import Verifier
+from gateway.audit.reading import checkpoints_before, newest, proof_of
+from gateway.audit.verify import main as verify_main
+from gateway.audit.witness import Fetch, Refused, Witness
+from gateway.cli.common import (
+    FOUND_FAULTS,
+    WRONG_USE,
+    AsJson,
+    State,
+    command,
+    fail,
+    guarded,
+    out,
+    print_json,
+    runtime_of,
+)
+from gateway.ports import TreeLog
+from gateway.reports.ledger_lines import lines_of
+from gateway.reports.ledger_words import LABELS, Language, say
+from gateway.reports.use import as_document
+from gateway.reports.uses import ledger_of
 
-group = typer.Typer(help="The log: entries.", no_args_is_help=True)
+_AT_ONCE = 5_120
+
+group = typer.Typer(help="The log: entries, export, proofs, verification.", no_args_is_help=True)
 
 
 @group.callback()
 def _group() -> None:
-    """The log: entries."""
+    """The log: entries, export, proofs, verification."""
 
 
 @group.command("entries")
@@ -34,3 +68,189 @@ async def entries(
     for leaf in leaves:
         head = f"{leaf.pop('at')} {leaf.pop('kind')} {leaf.pop('id')}"
         out.print(head, orjson.dumps(leaf).decode(), markup=False, highlight=False, soft_wrap=True)
+
+
+@group.command("export")
+@command
+async def export(
+    bundle: Annotated[Path, typer.Option("--out", help="File to write: one ZIP.")],
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """The whole log as one file that anybody can verify offline; entries that wait are given their places first."""
+    async with runtime_of(state) as runtime:
+        sequencer = make_sequencer(runtime)
+        await sequencer.run()
+        log = runtime.store.log
+        signed = await newest(log, sequencer.keys)
+        if signed is None:
+            fail("Nothing has been logged yet; there is nothing to export.")
+        note, size = signed[0], signed[1].size
+        earlier = await checkpoints_before(log, size)
+        with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+            task = progress.add_task("entries", total=size)
+            await asyncio.to_thread(
+                write_bundle,
+                bundle,
+                checkpoint=note,
+                earlier=earlier,
+                keys=sequencer.keys,
+                entries=_pulled(log, size, asyncio.get_running_loop()),
+                size=size,
+                progress=lambda done: progress.update(task, completed=done),
+            )
+    told = {
+        "bundle": str(bundle),
+        "entries": size,
+        "checkpoints": len(earlier) + 1,
+        "keys": list(sequencer.keys),
+    }
+    if as_json:
+        print_json(told)
+    else:
+        out.print(f"{size} entries under {len(earlier) + 1} checkpoints are in {bundle}.", markup=False)
+        out.print("Verify with:", *(f"--key {key}" for key in sequencer.keys), markup=False, soft_wrap=True)
+
+
+def _pulled(log: TreeLog, size: int, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
+    """Every leaf, read by the loop a few thousand at a time: a long log never stands in memory as a whole."""
+    for begin in range(0, size, _AT_ONCE):
+        reading = log.leaves(begin, min(begin + _AT_ONCE, size))
+        yield from asyncio.run_coroutine_threadsafe(_all(reading), loop).result()
+
+
+async def _all(reading: Awaitable[Sequence[bytes]]) -> Sequence[bytes]:
+    return await reading
+
+
+@group.command("witness")
+@guarded
+def witness(
+    url: Annotated[str, typer.Argument(help="Address of the log: https://…/v1/audit")],
+    key: Annotated[str, typer.Option(help="Verifier key of the log.")],
+    directory: Annotated[Path, typer.Option("--dir", help="What this witness keeps: its key, what it saw.")],
+    name: Annotated[str, typer.Option(help="Name of this witness: a domain of its office and a path.")],
+    every: Annotated[
+        float | None, typer.Option(min=1, help="Seconds between looks; else one look and out.")
+    ] = None,
+) -> None:
+    """Cosign the log's checkpoints as an office of its own, as long as each extends the one before. Exit 1 if not."""
+    if not url.startswith(("https://", "http://")):
+        fail("The address of a log begins with https:// or http://.")
+    try:
+        office = Witness(directory, name, Verifier.parse(key))
+    except ValueError as error:
+        fail(f"--key or --name: {error}")
+    sys.stderr.write(f"This witness' key: {office.verifier_key}\n")
+    while True:
+        try:
+            sys.stdout.write(office.consider(_fetcher(url), utc_now()))
+        except Refused as refused:
+            sys.stderr.write(f"REFUSED. {refused}\n")
+            raise typer.Exit(FOUND_FAULTS) from None
+        except (OSError, ValueError) as error:
+            sys.stderr.write(f"No checkpoint to cosign: {error}\n")
+            if every is None:
+                raise typer.Exit(WRONG_USE) from None
+        if every is None:
+            return
+        time.sleep(every)
+
+
+def _fetcher(url: str) -> Fetch:
+    """Reads below that address; at most ten seconds and a megabyte each."""
+
+    def fetch(path: str) -> bytes:
+        with urlopen(f"{url.rstrip('/')}/{path}", timeout=10) as answer:  # noqa: S310  (its scheme was looked at)
+            content: bytes = answer.read(1_000_000)
+        return content
+
+    return fetch
+
+
+@group.command("verify")
+def verify(
+    bundle: Annotated[str, typer.Argument(help="An exported file, its directory, or the address of a log.")],
+    key: Annotated[list[str] | None, typer.Option(help="Verifier key of the log; may be repeated.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check signatures, hashes and the order of things. Exit 0 sound, 1 altered (the first bad record is named)."""
+    arguments = [bundle, *(part for each in key or () for part in ("--key", each))]
+    raise typer.Exit(verify_main([*arguments, *(["--json"] if as_json else [])]))
+
+
+@group.command("proof")
+@command
+async def proof(
+    entry: Annotated[str, typer.Argument(help="Id of an entry, aud_…")],
+    state: State = None,
+    target: Annotated[Path | None, typer.Option("--out", help="File to write; else it is printed.")] = None,
+) -> None:
+    """The proof that an entry is in the log (C2SP tlog-proof), to be checked offline for ever."""
+    async with runtime_of(state) as runtime:
+        sequencer = make_sequencer(runtime)
+        await sequencer.run()
+        found = await proof_of(entry, runtime.store.log, sequencer.keys)
+    if found is None:
+        fail("There is no such entry in the log; check its id.")
+    if target is None:
+        sys.stdout.write(found.text())
+    else:
+        target.write_text(found.text(), encoding="utf-8")
+
+
+@group.command("ledger")
+@command
+async def ledger(
+    subject: Annotated[
+        str | None,
+        typer.Option(help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
+    ] = None,
+    subject_file: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            encoding="utf-8", help="A file with KIND:ID, - for standard input: no trace in the shell."
+        ),
+    ] = None,
+    english: Annotated[bool, typer.Option("--english", help="English, not Chinese.")] = False,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 100,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Who used the data of one person, organisation, vehicle or project; asking is logged too."""
+    if (subject is None) == (subject_file is None):
+        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
+    about = _subject_of((subject_file.read() if subject_file else subject or "").strip())
+    language: Language = "en" if english else "zh"
+    async with runtime_of(state) as runtime:
+        await make_sequencer(runtime).run()  # what has no place yet is found by nobody
+        found = await ledger_of(about, runtime, caller="oncegate", limit=limit, language=language)
+    if as_json:
+        print_json([as_document(use) for use in found.uses])
+        return
+    if found.earlier:
+        out.print(say(LABELS["earlier"], language, found.earlier), markup=False, highlight=False)
+    for use in found.uses:
+        out.print(*lines_of(use, language), sep="\n", markup=False, highlight=False, soft_wrap=True)
+    if not found.uses:
+        out.print(say(LABELS["none"], language), markup=False, highlight=False)
+
+
+_ID_KEYS = {
+    "uscc": (SubjectKind.organisation, "uscc"),
+    "plate": (SubjectKind.vehicle, "plate_number"),
+    "project_code": (SubjectKind.project, "project_code"),
+}
+
+
+def _subject_of(text: str) -> Subject:
+    """The subject that KIND:ID names; ends the command with a sentence that does not repeat it."""
+    kind, _, number = text.partition(":")
+    payload = {"kind": SubjectKind.person.value, "id_type": kind, "id_no": number}
+    if kind in _ID_KEYS:
+        of_kind, key = _ID_KEYS[kind]
+        payload = {"kind": of_kind.value, key: number}
+    try:
+        return subject_from(payload)
+    except BadIdentifier as error:
+        fail(f"This is no subject: {error}", WRONG_USE)

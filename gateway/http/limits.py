@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import BadRequest, GatewayError, TooLarge
 from gateway.http.problems import HttpProblem, problem_response
-from gateway.security.randomness import RandomChunks
+from gateway.randomness import RandomChunks
 from gateway.telemetry import Telemetry, bind_trace, get_logger, locations
 
 _log = get_logger(__name__)

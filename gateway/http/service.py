@@ -1,26 +1,19 @@
 """`/healthz`, `/readyz`, `/metrics`, `/oauth/token`, and the auditors' first look at the log."""
 
-from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
 import orjson
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from gateway.errors import CacheUnavailable, OAuthError, StoreUnavailable
 from gateway.http.problems import problem_responses
 from gateway.http.routing import (
-    AUTHENTICATED,
-    BEARER,
-    Cursor,
-    Limit,
     caller_of,
     json_response,
-    page,
     runtime_of,
 )
-from gateway.http.schemas.registry import EntryPage
 from gateway.http.schemas.service import Health, Readiness, TokenBody, TokenProblem
-from gateway.records import CallerRole, Entry
+from gateway.records import CallerRole
 from gateway.security import TokenService, oauth_answer
 from gateway.telemetry import CONTENT_TYPE
 
@@ -103,6 +96,7 @@ async def get_readiness(request: Request) -> Response:
         await runtime.store.ping()
     except StoreUnavailable:
         problems.append("The database cannot be reached.")
+    problems += runtime.watch.problems(runtime.clock())
     published = runtime.library.published
     if runtime.library.problem:
         problems.append(runtime.library.problem)
@@ -132,37 +126,3 @@ async def get_metrics(request: Request) -> Response:
     if runtime.settings.metrics_role_required:
         caller_of(request, CallerRole.operator)
     return Response(runtime.telemetry.render(), media_type=CONTENT_TYPE)
-
-
-@router.get(
-    "/v1/audit/entries",
-    tags=["audit"],
-    dependencies=AUTHENTICATED,
-    summary="Entries of the log, oldest first",
-    responses={200: {"model": EntryPage}, **problem_responses(401, 403, 422, 503)},
-    openapi_extra=BEARER,
-)
-async def get_entries(
-    request: Request,
-    limit: Limit = 100,
-    cursor: Cursor = "",
-    about: Annotated[
-        str | None, Query(alias="request", max_length=64, description="A resolution or consent id.")
-    ] = None,
-) -> Response:
-    """For auditors: references, codes and times. The private part of an entry is not shown here."""
-    caller_of(request, CallerRole.auditor)
-    rows = await runtime_of(request).store.entries.find(request=about, after=cursor, limit=limit + 1)
-    shown, following = page(rows, limit, lambda entry: entry.id)
-    return json_response({"entries": [_entry(entry) for entry in shown], "next_cursor": following})
-
-
-def _entry(entry: Entry) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "kind": entry.kind.value,
-        "at": entry.at,
-        "request": entry.request,
-        "caller": entry.caller,
-        "leaf": orjson.loads(entry.leaf),
-    }

@@ -11,6 +11,7 @@ from typing import Any
 
 from field_registry import Binding, CodeList, Item, Missing, OutcomeCode, Registry, Source, Tier
 from field_registry.errors import NotNormal
+from field_registry.items import Sensitivity
 from field_registry.normalise import apply_transform, is_blank, normaliser_for
 from forms.bind import Line, RowsLine, bind, bind_rows
 from forms.definition import Form
@@ -50,7 +51,8 @@ class CompiledForm:
     """A form version ready to be resolved.
 
     `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
-    `askings`: kinds of subjects → what is asked about them while nothing is typed; kept by `asking_of`, not to be read.
+    `is_sensitive`: whether any item it asks for is (PIPL art. 28). `askings`: kinds of subjects → what is asked about
+    them while nothing is typed; kept by `asking_of`, not to be read.
     """
 
     form: Form
@@ -63,6 +65,7 @@ class CompiledForm:
     key_of: Mapping[str, tuple[str, str]]
     validator: Validator
     tiers: Mapping[str, Tier]
+    is_sensitive: bool
     askings: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def code_list_of(self, item: Item) -> CodeList | None:
@@ -88,6 +91,7 @@ def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> Co
         wanted=wanted,
         key_of={line.path: _key_of(line) for line in lines},
         validator=Validator(form.schema or schema_of(form, registry)),
+        is_sensitive=any(want.item.sensitivity is Sensitivity.sensitive for want in wanted),
         tiers={source.id: source.tier for source in registry.sources.values()},
     )
 

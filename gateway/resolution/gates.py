@@ -69,6 +69,7 @@ async def note_intent(
 ) -> tuple[Passage, tuple[Decision, ...]]:
     """What may be pulled, once the intent is durable and one use of each consent in play is taken."""
     now = who.request.now
+    runtime.watch.require_current(now, sensitive=plan.compiled.is_sensitive)
     entry_id = runtime.new_reference("aud", now)
 
     def write(view: GateView) -> GateWrite[tuple[Passage, tuple[Decision, ...]]]:
@@ -178,9 +179,7 @@ def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     return told
 
 
-def _apart(
-    decisions: Sequence[Decision], items: Sequence[str]
-) -> dict[int, tuple[Decision, Sequence[str]]]:
+def _apart(decisions: Sequence[Decision], items: Sequence[str]) -> dict[int, tuple[Decision, Sequence[str]]]:
     """The items under each of several decisions."""
     apart: dict[int, tuple[Decision, list[str]]] = {}
     for decision, item in zip(decisions, items, strict=True):

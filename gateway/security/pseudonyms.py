@@ -10,8 +10,8 @@ from datetime import datetime
 from threading import Lock
 
 from field_registry import Subject
+from gateway.randomness import RandomChunks
 from gateway.security.keys import KeyRing
-from gateway.security.randomness import RandomChunks
 
 _SHIFTS = range(120, -1, -10)
 _RANDOM = RandomChunks(10)  # 80 bits

@@ -180,7 +180,22 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "root.key in state_dir"},
     )
 
-    # --- logs
+    # --- the log of uses
+    log_origin: str = Field(
+        "oncegate.development/log",
+        pattern=r"^[^\s+]{3,100}$",
+        description="Name of this log in its checkpoints and keys: a domain of yours and a path. Never changed again.",
+    )
+    log_guard_file: Path = Field(
+        default_factory=_in_state("log.guard"),
+        description="File that keeps the last checkpoint outside the database, so that a rolled-back one is noticed.",
+        json_schema_extra={"shown": "log.guard in state_dir"},
+    )
+    log_sequence_ms: int = Field(
+        200, ge=20, le=60_000, description="How often waiting entries are given their places, in ms."
+    )
+
+    # --- the program's own lines
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="Least level that is logged."
     )

@@ -58,13 +58,13 @@ def _json_each(element: among, compiler: SQLCompiler, **options: Any) -> str:
 
 
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows that name every column of `table`. They are used up: their times become what the driver takes.
+    """Insert rows that name the same columns of `table`. They are used up: their times become what the driver takes.
 
     Safe only for tables whose other columns hold what drivers take as it is: text, bytes, integers.
     """
     if not rows:
         return
-    statement, times, bind = _insertion(table, connection.dialect)
+    statement, times, bind = _insertion(table, tuple(rows[0]), connection.dialect)
     try:
         for row in rows:
             for name in times:
@@ -75,6 +75,9 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
 
 @lru_cache(maxsize=32)
-def _insertion(table: Table, dialect: Dialect) -> tuple[str, tuple[str, ...], Callable[[Any], Any]]:
-    times = tuple(column.name for column in table.columns if isinstance(column.type, UtcDateTime))
-    return str(insert(table).compile(dialect=dialect)), times, UtcDateTime().bind_processor(dialect)
+def _insertion(
+    table: Table, names: tuple[str, ...], dialect: Dialect
+) -> tuple[str, tuple[str, ...], Callable[[Any], Any]]:
+    times = tuple(name for name in names if isinstance(table.c[name].type, UtcDateTime))
+    statement = insert(table).compile(dialect=dialect, column_keys=list(names))
+    return str(statement), times, UtcDateTime().bind_processor(dialect)

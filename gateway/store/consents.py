@@ -9,9 +9,10 @@ from sqlalchemy import Connection, Row, Select, insert, select, update
 from gateway.records import ConsentEvent, Entry, NewSubject, StoredConsent
 from gateway.store.bulk import among
 from gateway.store.database import Database
-from gateway.store.gates import consent_of, entry_row, known_refs, subject_refs
+from gateway.store.gates import consent_of, known_refs, subject_refs
+from gateway.store.log import write_entries
 from gateway.store.refusals import is_id
-from gateway.store.tables import audit_entry, consent, consent_event, resolution, resolution_consent, subject
+from gateway.store.tables import consent, consent_event, resolution, resolution_consent, subject
 from policies.consent import ConsentState
 
 _c = consent.c
@@ -47,7 +48,7 @@ class SqlConsents:
 
         def work(connection: Connection) -> None:
             connection.execute(insert(consent), _consent_row(stored))
-            connection.execute(insert(audit_entry), entry_row(entry))
+            write_entries(connection, [entry])
             connection.execute(insert(consent_event), _event_row(event))
 
         await self._database.write(work)
@@ -66,7 +67,7 @@ class SqlConsents:
         def work(connection: Connection) -> bool:
             if connection.execute(moved).rowcount == 0:
                 return False
-            connection.execute(insert(audit_entry), entry_row(entry))
+            write_entries(connection, [entry])
             connection.execute(insert(consent_event), _event_row(event))
             if purge_drafts:
                 connection.execute(_purge_drafts_of(event.consent_id))
@@ -104,6 +105,10 @@ class SqlSubjects:
         if found.keys() >= subjects.keys():
             return found
         return await self._database.write(lambda connection: subject_refs(connection, subjects))
+
+    async def find(self, key: str) -> str | None:
+        """See `gateway.ports.Subjects.find`."""
+        return (await self._database.read(lambda connection: known_refs(connection, [key]))).get(key)
 
 
 def _purge_drafts_of(consent_id: str) -> Any:

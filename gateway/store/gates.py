@@ -16,11 +16,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError
 
 from gateway.errors import BadRequest, Conflict
-from gateway.records import Draft, Entry, GateRequest, GateView, GateWrite, NewSubject
+from gateway.records import Draft, GateRequest, GateView, GateWrite, NewSubject
 from gateway.store.bulk import among, insert_rows
 from gateway.store.database import Database, refusal_of
+from gateway.store.log import write_entries
 from gateway.store.refusals import is_id, used_up
-from gateway.store.tables import audit_entry, consent, resolution, resolution_consent, subject
+from gateway.store.tables import consent, resolution, resolution_consent, subject
 from policies.consent import Consent, ConsentState, Standing
 
 _c = consent.c
@@ -190,22 +191,9 @@ def _insert(connection: Connection, writes: Sequence[GateWrite[Any]]) -> None:
         for draft in drafts
         for consent_id in draft.consents
     ]
-    insert_rows(connection, audit_entry, [entry_row(write.entry) for write in writes])
+    write_entries(connection, [write.entry for write in writes])
     insert_rows(connection, resolution, [_draft_row(draft) for draft in drafts])
     insert_rows(connection, resolution_consent, links)
-
-
-def entry_row(entry: Entry) -> dict[str, Any]:
-    """The columns of one entry."""
-    return {
-        "id": entry.id,
-        "kind": entry.kind.value,
-        "at": entry.at,
-        "request": entry.request,
-        "caller": entry.caller,
-        "leaf": entry.leaf,
-        "sealed": entry.sealed,
-    }
 
 
 def _draft_row(draft: Draft) -> dict[str, Any]:

@@ -20,18 +20,23 @@ from gateway.ports import (
     IdempotencyKeys,
     Publications,
     Subjects,
+    TreeLog,
 )
 from gateway.records import (
     Client,
     ConsentEvent,
     Draft,
     Entry,
+    EntryKind,
+    Extension,
     FormPublication,
     GateRequest,
     GateWrite,
     NewSubject,
     Publication,
     StoredConsent,
+    Tail,
+    Tile,
 )
 from gateway.store.gates import pass_one
 from gateway.store.memory_tables import MemoryTables, empty, page, require_zones, with_standing
@@ -40,6 +45,7 @@ from gateway.store.refusals import (
     already_recorded,
     no_such_form_version,
     no_such_version,
+    require_separate,
     version_exists,
 )
 from policies.consent import ConsentState
@@ -58,6 +64,7 @@ class MemoryStore:
         self.subjects: Subjects = MemorySubjects(tables)
         self.drafts: Drafts = MemoryDrafts(tables)
         self.entries: Entries = MemoryEntries(tables)
+        self.log: TreeLog = MemoryTreeLog(tables)
         self.idempotency: IdempotencyKeys = MemoryIdempotencyKeys(tables)
 
     async def ping(self) -> None:
@@ -171,6 +178,7 @@ class MemoryClients(_Part):
 
     async def put(self, registered: Client, at: datetime) -> None:
         """See `gateway.ports.Clients.put`."""
+        require_separate(registered.roles)
         require_zones(registered, at)
         self._tables.clients[registered.id] = registered
 
@@ -229,6 +237,10 @@ class MemorySubjects(_Part):
         """See `gateway.ports.Subjects.refs`."""
         return self._tables.refs(subjects)
 
+    async def find(self, key: str) -> str | None:
+        """See `gateway.ports.Subjects.find`."""
+        return self._tables.subjects.get(key)
+
 
 class MemoryDrafts(_Part):
     """`gateway.ports.Drafts` in memory."""
@@ -253,6 +265,76 @@ class MemoryEntries(_Part):
         entries = self._tables.entries
         wanted = (entry.id for entry in entries.values() if request in (None, entry.request))
         return [entries[entry_id] for entry_id in page(wanted, after, limit)]
+
+    async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
+        """See `gateway.ports.Entries.without_outcome`."""
+        entries = self._tables.entries.values()
+        closed = {entry.request for entry in entries if entry.kind is EntryKind.outcome}
+        lost = {
+            entry.id: entry
+            for entry in entries
+            if entry.kind is EntryKind.intent and entry.at < before and entry.request not in closed
+        }
+        return [lost[entry_id] for entry_id in page(lost, after, limit)]
+
+
+class MemoryTreeLog(_Part):
+    """`gateway.ports.TreeLog` in memory."""
+
+    async def extend(
+        self, edge: Callable[[int], Sequence[Tile]], append: Callable[[Tail], Extension], *, most: int
+    ) -> int | None:
+        """See `gateway.ports.TreeLog.extend`."""
+        tables = self._tables
+        placed = set(tables.places)
+        waiting = [(key, each.leaf) for key, each in tables.entries.items() if key not in placed][:most]
+        if not waiting:
+            return 0
+        size = len(tables.places)
+        seen = {tile: tables.tiles[tile] for tile in edge(size) if tile in tables.tiles}
+        extension = append(Tail(size, seen, waiting))
+        tables.places.extend(key for key, _ in waiting)
+        tables.tiles.update(extension.tiles)
+        tables.checkpoints[extension.size] = extension.note
+        tables.about.extend(extension.about)
+        return len(waiting)
+
+    async def size(self) -> int:
+        """See `gateway.ports.TreeLog.size`."""
+        return len(self._tables.places)
+
+    async def checkpoint(self) -> str | None:
+        """See `gateway.ports.TreeLog.checkpoint`."""
+        notes = self._tables.checkpoints
+        return notes[max(notes)] if notes else None
+
+    async def checkpoints(self, *, after: int, limit: int) -> Sequence[tuple[int, str]]:
+        """See `gateway.ports.TreeLog.checkpoints`."""
+        return [each for each in sorted(self._tables.checkpoints.items()) if each[0] > after][:limit]
+
+    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
+        """See `gateway.ports.TreeLog.tiles`."""
+        return {tile: self._tables.tiles[tile] for tile in wanted if tile in self._tables.tiles}
+
+    async def leaves(self, begin: int, end: int) -> Sequence[bytes]:
+        """See `gateway.ports.TreeLog.leaves`."""
+        return [self._tables.entries[key].leaf for key in self._tables.places[begin:end]]
+
+    async def place_of(self, entry_id: str) -> int | None:
+        """See `gateway.ports.TreeLog.place_of`."""
+        places = self._tables.places
+        return places.index(entry_id) if entry_id in places else None
+
+    async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
+        """See `gateway.ports.TreeLog.about`."""
+        tables = self._tables
+        theirs = sorted(index for ref, index in tables.about if ref == subject_ref and index > after)
+        return [(index, tables.entries[tables.places[index]]) for index in theirs[:limit]]
+
+    async def waiting_since(self) -> datetime | None:
+        """See `gateway.ports.TreeLog.waiting_since`."""
+        waiting = sorted(self._tables.entries.keys() - set(self._tables.places))
+        return self._tables.entries[waiting[0]].at if waiting else None
 
 
 class MemoryIdempotencyKeys(_Part):

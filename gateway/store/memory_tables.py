@@ -14,6 +14,7 @@ from gateway.records import (
     NewSubject,
     Publication,
     StoredConsent,
+    Tile,
 )
 from gateway.store.refusals import already_recorded, is_id, not_storable
 from policies.consent import Standing
@@ -21,7 +22,10 @@ from policies.consent import Standing
 
 @dataclass(slots=True, eq=False)
 class MemoryTables:
-    """Every table. `keys`: (caller, key) → (digest, resource, claimed at). `subjects`: key → reference."""
+    """Every table. `keys`: (caller, key) → (digest, resource, claimed at). `subjects`: key → reference.
+
+    `places`: entry ids in the order of the tree. `about`: subject reference and index of an entry about it.
+    """
 
     publications: dict[tuple[str, int], Publication] = field(default_factory=dict)
     forms: dict[tuple[str, int], FormPublication] = field(default_factory=dict)
@@ -31,6 +35,10 @@ class MemoryTables:
     events: dict[str, ConsentEvent] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    about: list[tuple[str, int]] = field(default_factory=list)
+    tiles: dict[Tile, bytes] = field(default_factory=dict)
+    checkpoints: dict[int, str] = field(default_factory=dict)
     keys: dict[tuple[str, str], tuple[str, str | None, datetime]] = field(default_factory=dict)
 
     def admit(self, table: Mapping[Any, Any], key: object, *records: Any) -> None:

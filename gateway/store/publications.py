@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Select, func, insert, or_, select
 from gateway.errors import Conflict
 from gateway.records import Entry, FormPublication, Publication
 from gateway.store.database import Database
-from gateway.store.gates import entry_row
+from gateway.store.log import write_entries
 from gateway.store.refusals import is_id, is_version, no_such_form_version, no_such_version, version_exists
-from gateway.store.tables import audit_entry, form_version, publication
+from gateway.store.tables import form_version, publication
 
 
 class SqlPublications:
@@ -98,7 +98,7 @@ async def _publish(database: Database, statement: Any, row: dict[str, Any], entr
 
     def work(connection: Connection) -> None:
         connection.execute(statement, row)
-        connection.execute(insert(audit_entry), entry_row(entry))
+        write_entries(connection, [entry])
 
     try:
         await database.write(work)

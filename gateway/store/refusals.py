@@ -3,9 +3,11 @@
 A refusal names the kind of trouble, never what was to be stored; the driver's own sentence would hold it.
 """
 
+from collections.abc import Collection
 from datetime import timedelta
 
 from gateway.errors import BadRequest, Conflict, NotFound, StoreUnavailable
+from gateway.records import CallerRole
 
 LEFT_BEHIND = timedelta(seconds=60)
 """An idempotency key still without its resource after so long belongs to a process that is gone; twice the patience."""
@@ -48,6 +50,14 @@ def not_storable() -> BadRequest:
         "not_storable",
         "A text is too long or holds control characters, or a time has no zone. Nothing was written.",
     )
+
+
+def require_separate(roles: Collection[str]) -> None:
+    """Nothing, or a refusal: whoever changes or runs the service must not be the one who audits it (GB/T 39477)."""
+    if CallerRole.auditor in roles and not {CallerRole.data_admin, CallerRole.operator}.isdisjoint(roles):
+        raise BadRequest(
+            "roles_incompatible", "A client that audits can be neither data_admin nor operator. Register two."
+        )
 
 
 def used_up() -> Conflict:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ports import (
@@ -17,13 +17,15 @@ from gateway.ports import (
     IdempotencyKeys,
     Publications,
     Subjects,
+    TreeLog,
 )
 from gateway.records import Client, Draft, Entry, EntryKind
 from gateway.store.consents import SqlConsents, SqlSubjects
 from gateway.store.database import Database
-from gateway.store.gates import SqlGates, entry_row
+from gateway.store.gates import SqlGates
+from gateway.store.log import SqlTreeLog, entry_of, write_entries
 from gateway.store.publications import SqlFormVersions, SqlPublications
-from gateway.store.refusals import LEFT_BEHIND, is_id
+from gateway.store.refusals import LEFT_BEHIND, is_id, require_separate
 from gateway.store.tables import audit_entry, client, idempotency, resolution, resolution_consent
 
 # A statement may take 3 seconds; emptying 5,000 answers takes a tenth of one.
@@ -43,6 +45,7 @@ class SqlStore:
         self.subjects: Subjects = SqlSubjects(database)
         self.drafts: Drafts = SqlDrafts(database)
         self.entries: Entries = SqlEntries(database)
+        self.log: TreeLog = SqlTreeLog(database)
         self.idempotency: IdempotencyKeys = SqlIdempotencyKeys(database)
 
     async def ping(self) -> None:
@@ -80,6 +83,7 @@ class SqlClients:
 
     async def put(self, registered: Client, at: datetime) -> None:
         """See `gateway.ports.Clients.put`."""
+        require_separate(registered.roles)
         row = {
             "id": registered.id,
             "name": registered.name,
@@ -133,7 +137,7 @@ class SqlDrafts:
         def work(connection: Connection) -> int:
             purged = connection.execute(empty).rowcount
             if purged:
-                connection.execute(insert(audit_entry), entry_row(entry(purged)))
+                write_entries(connection, [entry(purged)])
             return purged
 
         return await _in_portions(self._database, work)
@@ -154,7 +158,23 @@ class SqlEntries:
             query = query.where(audit_entry.c.request == request)
         page = query.order_by(audit_entry.c.id).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(page).all())
-        return [Entry(**{**row._asdict(), "kind": EntryKind(row.kind)}) for row in rows]
+        return [entry_of(row) for row in rows]
+
+    async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
+        """See `gateway.ports.Entries.without_outcome`."""
+        other = audit_entry.alias()
+        closed = exists().where(
+            other.c.request == audit_entry.c.request, other.c.kind == EntryKind.outcome.value
+        )
+        query = (
+            select(audit_entry)
+            .where(audit_entry.c.id > after, audit_entry.c.kind == EntryKind.intent.value)
+            .where(audit_entry.c.at < before, ~closed)
+            .order_by(audit_entry.c.id)
+            .limit(limit)
+        )
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [entry_of(row) for row in rows]
 
 
 class SqlIdempotencyKeys:

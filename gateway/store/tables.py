@@ -1,6 +1,8 @@
 """The tables, as plain SQLAlchemy Core: the same on SQLite and PostgreSQL. Alembic compares itself with them.
 
-`audit_entry` is append-only: no update or delete statement for it exists anywhere, and a test looks.
+`audit_entry` is append-only: no update or delete statement for it exists anywhere, and a test looks. An entry waits in
+`audit_pending` until the sequencer gives it its place in the tree (`audit_place`, `audit_tile`, `audit_checkpoint`);
+`audit_about` finds from a subject what is about it.
 Times are UTC. Columns named `sealed` hold ciphertext (`gateway.security.envelope`); nothing personal stands in clear.
 """
 
@@ -170,6 +172,50 @@ audit_entry = Table(
     Column("leaf", LargeBinary, nullable=False, comment="canonical JSON without personal data"),
     Column("sealed", LargeBinary, comment="the private part"),
     Index(None, "request"),
+)
+
+audit_pending = Table(
+    "audit_pending",
+    metadata,
+    Column(
+        "number",
+        BigInteger().with_variant(Integer(), "sqlite"),
+        primary_key=True,
+        comment="given when it is written: of two entries about one consent the later one's is higher",
+    ),
+    Column("entry_id", String(40), nullable=False, comment="written, and not yet given its place"),
+)
+
+audit_place = Table(
+    "audit_place",
+    metadata,
+    Column("index", BigInteger, primary_key=True, autoincrement=False, comment="from 0, without gaps"),
+    Column("entry_id", String(40), ForeignKey("audit_entry.id"), nullable=False),
+    UniqueConstraint("entry_id"),
+)
+
+audit_about = Table(
+    "audit_about",
+    metadata,
+    Column("subject_ref", String(40), primary_key=True, comment="whom an entry with a place is about"),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    sqlite_with_rowid=False,
+)
+
+audit_tile = Table(
+    "audit_tile",
+    metadata,
+    Column("level", Integer, primary_key=True, autoincrement=False),
+    Column("index", BigInteger, primary_key=True, autoincrement=False),
+    Column("hashes", LargeBinary, nullable=False, comment="up to 256 of 32 bytes; grows until it is full"),
+)
+
+audit_checkpoint = Table(
+    "audit_checkpoint",
+    metadata,
+    Column("size", BigInteger, primary_key=True, autoincrement=False, comment="entries it covers"),
+    Column("at", UtcDateTime, nullable=False),
+    Column("note", Text, nullable=False, comment="signed note (C2SP)"),
 )
 
 resolution = Table(

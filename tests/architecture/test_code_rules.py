@@ -117,15 +117,21 @@ def test_everything_is_caught_only_at_named_boundaries(modules: Mapping[str, ast
 
 
 def test_the_log_is_append_only(modules: Mapping[str, ast.Module], repository: Path) -> None:
-    """No statement that changes or removes an entry exists: not in code, not as SQL text, not in a migration."""
+    """No statement that changes or removes an entry exists: not in code, not as SQL text, not in a migration.
+
+    Only the list of those that wait for their places is ever shortened.
+    """
     expressions = [
         f"{path}:{call.lineno}"
         for path, tree in modules.items()
         for call in calls(tree)
         if last_name(call.func) in {"update", "delete"}
-        and "audit" in " ".join(map(last_name, [*call.args, *ast.walk(call.func)]))
+        and "audit"
+        in " ".join(map(last_name, [*call.args, *ast.walk(call.func)])).replace("audit_pending", "")
     ]
-    sql = re.compile(r"(?i)\b(update|delete\s+from|truncate(\s+table)?|replace\s+into)\s+\W?audit_")
+    sql = re.compile(
+        r"(?i)\b(update|delete\s+from|truncate(\s+table)?|replace\s+into)\s+\W?audit_(?!pending)"
+    )
     places = [*(repository / "gateway").rglob("*.py"), *(repository / "alembic").rglob("*.py")]
     texts = [path.name for path in places if sql.search(path.read_text(encoding="utf-8"))]
 

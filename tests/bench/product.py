@@ -35,9 +35,9 @@ from gateway.runtime import Runtime
 from gateway.security import hash_client_secret, new_client_secret
 from gateway.settings import load_settings
 from gateway.store.consents import _consent_row, _event_row
-from gateway.store.gates import entry_row
+from gateway.store.log import write_entries
 from gateway.store.migrate import migrate
-from gateway.store.tables import audit_entry, consent, consent_event
+from gateway.store.tables import consent, consent_event
 from policies.load import load_policy
 
 HERE = Path(__file__).parent
@@ -159,7 +159,7 @@ async def seed(
     consents = await record_all(replace(runtime, store=kept), people, now)
     with engine.begin() as connection:
         connection.execute(insert(consent), [_consent_row(stored) for stored, _, _ in kept.added])
-        connection.execute(insert(audit_entry), [entry_row(entry) for _, _, entry in kept.added])
+        write_entries(connection, [entry for _, _, entry in kept.added])
         connection.execute(insert(consent_event), [_event_row(event) for _, event, _ in kept.added])
     engine.dispose()
     await runtime.sources.close()

@@ -349,6 +349,31 @@ async def test_a_disabled_client_is_none_until_it_is_put_back(store, make) -> No
     assert await store.clients.client("hall") == make.client()
 
 
+@pytest.mark.parametrize("other", ["data_admin", "operator"])
+async def test_who_audits_neither_runs_nor_changes_the_service(store, make, other: str) -> None:
+    """The roles are kept apart where they are given, and nothing is registered."""
+    united = make.client(roles=frozenset({"auditor", other}))
+    with pytest.raises(BadRequest, match="roles_incompatible"):
+        await store.clients.put(united, make.now)
+
+    assert await store.clients.client(united.id) is None
+
+
+async def test_intents_without_outcome_are_found(store, make) -> None:
+    """By request, older than asked for, above a cursor, in order."""
+    intents = [make.entry(kind=EntryKind.intent, request=f"res_{number}") for number in range(3)]
+    answered = make.entry(kind=EntryKind.outcome, request="res_1")
+    await store.gates.commit([make.passage(entry=entry) for entry in (*intents, answered)])
+    later = make.now + timedelta(days=1)
+
+    found = await store.entries.without_outcome(after="", before=later, limit=10)
+
+    assert [entry.request for entry in found] == ["res_0", "res_2"]
+    assert await store.entries.without_outcome(after="", before=make.now, limit=10) == []
+    assert list(await store.entries.without_outcome(after=found[0].id, before=later, limit=10)) == [found[1]]
+    assert len(await store.entries.without_outcome(after="", before=later, limit=1)) == 1
+
+
 async def test_a_client_put_by_many_at_once_is_there_once(store, make) -> None:
     """No race makes an error."""
     await asyncio.gather(*(store.clients.put(make.client(name=str(n)), make.now) for n in range(8)))
@@ -702,4 +727,4 @@ async def test_no_part_can_change_or_remove_an_entry(store) -> None:
     """The log has one way in, the gates and the acts that write one, and one way to be read."""
     public = {name for name in dir(store.entries) if not name.startswith("_")}
 
-    assert public == {"find"}
+    assert public == {"find", "without_outcome"}

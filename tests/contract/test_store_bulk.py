@@ -13,7 +13,7 @@ from sqlalchemy.exc import StatementError
 
 from gateway.records import Entry
 from gateway.store.bulk import among, insert_rows
-from gateway.store.gates import entry_row
+from gateway.store.log import entry_row
 from gateway.store.migrate import migrate
 from gateway.store.tables import audit_entry
 

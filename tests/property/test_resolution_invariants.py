@@ -772,7 +772,8 @@ def test_a_lower_tier_never_replaces_a_higher_one(case: Case) -> None:
                 for role, asked, source in await world.allowed()
                 if (role, asked) == (named.role, item) and source in gave
             }
-            assert each["tier"] == min(SOURCES[source] for source in had_it)
+            # An odd answer may hold a value too; whatever is shown is at least as trusted as the rest.
+            assert all(each["tier"] <= SOURCES[source] for source in had_it)
 
     run(act)
 

@@ -1,6 +1,7 @@
 """Entries: canonical, self-describing, and with everything personal sealed."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -9,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.entries import canonical, make_entry, rfc3339
+from gateway.audit.entries import canonical, make_entry, open_private, rfc3339
+from gateway.errors import CannotOpen
 from gateway.records import EntryKind
 from gateway.security import Envelope, KeyRing
 
@@ -76,9 +78,19 @@ def test_the_private_part_is_sealed_under_its_own_entry() -> None:
     """Who worked and on which case opens in its place, and stands nowhere in clear."""
     made = entry(private={"actor": "jj-0317", "case": "350582-2026-000123"})
 
-    opened = ENVELOPE.open(made.sealed, table="audit_entry", column="sealed", row="aud_1")
-    assert orjson.loads(opened) == {"actor": "jj-0317", "case": "350582-2026-000123"}
+    assert open_private(made, ENVELOPE) == {"actor": "jj-0317", "case": "350582-2026-000123"}
     assert b"jj-0317" not in made.leaf + made.sealed
+
+
+def test_the_leaf_commits_to_the_private_part_without_telling_it() -> None:
+    """Equal secrets give different commitments, and another private part is noticed when it is opened."""
+    private = {"actor": "jj-0317"}
+    one, other = entry(private=private), entry(private=private)
+    assert orjson.loads(one.leaf)["commit"] != orjson.loads(other.leaf)["commit"]
+
+    with pytest.raises(CannotOpen):
+        open_private(replace(one, sealed=other.sealed), ENVELOPE)
+    assert open_private(replace(one, sealed=None), ENVELOPE) == {}
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON))

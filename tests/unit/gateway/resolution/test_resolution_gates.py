@@ -8,6 +8,7 @@ import pytest
 
 from field_registry import OutcomeCode
 from forms.definition import Field
+from gateway.audit.entries import open_private
 from gateway.records import EntryKind
 from gateway.resolution.drafts import open_answer
 from gateway.resolution.gates import note_release
@@ -76,11 +77,7 @@ async def test_entries_hold_nothing_personal(bench: Any, ledger: Any, runtime: R
     for write in ledger.writes:
         text = write.entry.leaf.decode()
         assert not any(each in text for each in (bench.ann["id_no"], "张三", "clerk-17", "case-9"))
-        place = {"table": "audit_entry", "column": "sealed", "row": write.entry.id}
-        assert orjson.loads(runtime.sealer.open(write.entry.sealed, **place)) == {
-            "actor": "clerk-17",
-            "case": "case-9",
-        }
+        assert open_private(write.entry, runtime.sealer) == {"actor": "clerk-17", "case": "case-9"}
 
 
 async def test_refusals_are_in_the_intent_too(bench: Any, ledger: Any, runtime: Runtime) -> None:

@@ -4,8 +4,8 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from gateway.randomness import RandomChunks
 from gateway.security import new_reference
-from gateway.security.randomness import RandomChunks
 
 
 def test_no_chunk_is_given_twice():

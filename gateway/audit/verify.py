@@ -1,0 +1,1114 @@
+"""Checks an exported log without trusting whoever exported it: `python verify.py BUNDLE --key VKEY`.
+
+One file that needs only Python 3.9 and `cryptography`, so that an auditor can carry it away and read it; it shares no
+code with what writes the log. It recomputes every hash from the records themselves, stops at the first thing that is
+wrong and names it in plain words. What no verifier can see: an earlier checkpoint that was left out of the bundle, and
+a log that was forged from the first record on by whoever holds its key; against both, keep the checkpoints you get.
+"""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import hashlib
+import http.client
+import json
+import os
+import re
+import stat
+import struct
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, TextIO
+from urllib.parse import urlsplit
+
+SOUND, ALTERED, UNUSABLE = 0, 1, 2
+"""Exit codes: nothing wrong, something was changed, wrong use or unreadable."""
+
+README = """\
+OnceGate 审计日志导出包 / exported audit log
+本包是一份只增不改的日志的完整副本：检查点、哈希树分块与全部记录。
+A complete copy of an append-only log: checkpoints, tiles of its hash tree, all records (C2SP tlog-tiles).
+核验：oncegate audit verify 文件 --key 公钥，或 python verify.py 文件 --key 公钥。
+To verify: `oncegate audit verify FILE --key VKEY`, or `python verify.py FILE --key VKEY`.
+公钥请另行取得：包内 log.vkey 只能证明本包与自身一致。
+Get the key by another way: log.vkey in here shows only that the bundle agrees with itself.
+记录中只有随机编号、代码、计数与时间，不含个人信息。
+Records hold random references, codes, counts and times; nothing about a person.
+退出码 / exit codes: 0 完好 sound, 1 被改动 altered, 2 无法核验 wrong use or unreadable.
+"""
+
+_HASH = 32
+_WIDE = 256
+_MOST_MEMBER = 512 * 2**20
+_MOST_NOTE = 1_000_000  # what C2SP signed-note implementations accept
+_MOST_SIGNATURES = 100
+_MOST_BUNDLE = _WIDE * (2 + 0xFFFF)
+_TIMEOUT_SECONDS = 10
+_ED25519 = 0x01
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+_EXTRAS = ("README.txt", "checkpoint", "checkpoints.jsonl", "log.vkey")
+_CUT = ("is missing or cut", "缺失或被截断")
+_ADDED = ("was added: the log does not cover it", "系添加：不在日志范围内")
+_NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_ENTRIES_NAME = re.compile(r"tile/entries/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
+_ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    ValueError,
+    OverflowError,
+)
+
+# The order in which faults are told, whatever order they are met in: one pass over the records finds them all.
+_TILE, _ROOT, _EARLIER, _LEAF, _PAIR, _CONSENT = range(6)
+
+
+# ---------------------------------------------------------------- what is told
+
+
+@dataclass(frozen=True)
+class Said:
+    """One sentence in English and in Chinese."""
+
+    en: str
+    zh: str
+
+    def text(self, language: str) -> str:
+        """The sentence in "en" or "zh"; for any other language both, side by side."""
+        return {"en": self.en, "zh": self.zh}.get(language, f"{self.en} {self.zh}")
+
+
+@dataclass(frozen=True)
+class BadRecord:
+    """The first record that is wrong. `index`: from 0. `id`, `at`: as the record now reads, "" if it has none."""
+
+    index: int
+    id: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Report:
+    """What checking found.
+
+    `size`, `root_hex`: as the newest checkpoint states them, 0 and "" unless its signature is right. `checkpoints`: how
+    many were found right, the newest among them. `first_bad`: None when no single record can be named. `said`: the
+    checks passed, in order. `fault`: the first thing wrong, None when `ok`.
+    """
+
+    ok: bool
+    size: int
+    root_hex: str
+    checkpoints: int
+    first_bad: BadRecord | None
+    warnings: tuple[Said, ...]
+    seconds: float
+    said: tuple[Said, ...]
+    fault: Said | None
+
+    def lines(self, language: str = "both") -> list[str]:
+        """Everything to tell, a line each: checks passed, warnings, verdict. `language`: "en", "zh" or "both"."""
+        told = [f"[ok] {each.text(language)}" for each in self.said]
+        told += [f"[!]  {each.text(language)}" for each in self.warnings]
+        if self.fault is not None:
+            return [*told, f"[X]  {self.fault.text(language)}"]
+        verdict = Said(
+            f"The log is sound: {self.size:,} records, {self.checkpoints:,} checkpoints, {self.seconds:.1f} s.",
+            f"日志完好：{self.size:,} 条记录，{self.checkpoints:,} 个检查点，用时 {self.seconds:.1f} 秒。",
+        )
+        return [*told, f"[ok] {verdict.text(language)}"]
+
+
+class CannotVerify(Exception):
+    """Nothing can be said about the log: the key is missing or malformed, the file unreadable, the server silent."""
+
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.said = Said(en, zh)
+
+
+class _Altered(Exception):
+    # The first thing that is wrong.
+
+    def __init__(self, en: str, zh: str, bad: BadRecord | None = None) -> None:
+        super().__init__(en)
+        self.said, self.bad = Said(en, zh), bad
+
+
+class _Missing(Exception):
+    # There is no such member.
+    pass
+
+
+# ---------------------------------------------------------------- the public way in
+
+
+def verify_bundle(
+    path: str | os.PathLike[str],
+    keys: Sequence[str] = (),
+    progress: Callable[[int, int], None] | None = None,
+) -> Report:
+    """What is right and what is wrong with an exported log.
+
+    `path`: a bundle, a directory with the same members, or the http(s) address of a log. `keys`: verifier keys
+    "name+id+base64" to trust, the present one first; without any, the bundle is only held against itself. `progress`:
+    called with records done and records in all. CannotVerify when nothing can be said.
+    """
+    begun = time.perf_counter()
+    source = _open_source(path)
+    try:
+        run = _Run(source, keys, progress)
+        fault = run.fault()
+    finally:
+        source.close()
+    newest = run.newest
+    return Report(
+        ok=fault is None,
+        size=newest.size if newest else 0,
+        root_hex=newest.root.hex() if newest else "",
+        checkpoints=run.checkpoints,
+        first_bad=fault.bad if fault else None,
+        warnings=tuple(run.warnings),
+        seconds=time.perf_counter() - begun,
+        said=tuple(run.said),
+        fault=fault.said if fault else None,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code, after telling what was found on standard output; wrong use is told on standard error."""
+    parser = argparse.ArgumentParser(
+        prog="verify.py", description="Check an exported OnceGate log. 核验导出的审计日志。"
+    )
+    parser.add_argument(
+        "bundle", metavar="BUNDLE", help="bundle file, directory, or http(s) address of a log"
+    )
+    parser.add_argument(
+        "--key", action="append", default=[], metavar="VKEY", help="trusted key; may be repeated"
+    )
+    parser.add_argument("--json", action="store_true", help="tell it as one JSON object")
+    parser.add_argument("--quiet", action="store_true", help="tell only what is wrong")
+    asked = parser.parse_args(arguments)
+    try:
+        report = verify_bundle(asked.bundle, asked.key, _progress_bar())
+    except CannotVerify as error:
+        if asked.json:
+            _tell(sys.stdout, json.dumps({"ok": False, "error": asdict(error.said)}, ensure_ascii=False))
+        else:
+            _tell(sys.stderr, error.said.text("both"))
+        return UNUSABLE
+    if asked.json:
+        _tell(sys.stdout, json.dumps(asdict(report), ensure_ascii=False))
+    elif not asked.quiet:
+        _tell(sys.stdout, "\n".join(report.lines()))
+    elif report.fault is not None:
+        _tell(sys.stdout, report.lines()[-1])
+    return SOUND if report.ok else ALTERED
+
+
+def _progress_bar() -> Callable[[int, int], None] | None:
+    if not sys.stderr.isatty():
+        return None
+
+    def show(done: int, total: int) -> None:
+        if done == total or not done % (16 * _WIDE):
+            sys.stderr.write(f"\r{done:,} / {total:,}" + ("\n" if done == total else ""))
+            sys.stderr.flush()
+
+    return show
+
+
+def _tell(stream: TextIO, text: str) -> None:
+    # A console that cannot show Chinese gets escapes, not a crash.
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+
+
+# ---------------------------------------------------------------- where members come from
+
+
+class _Source:
+    # Members by name. `names` is None where they cannot be listed. `read` gives at most `most` + 1 bytes.
+
+    names: frozenset[str] | None = None
+    warnings: tuple[Said, ...] = ()
+
+    def read(self, name: str, most: int) -> bytes:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        pass
+
+
+class _Zip(_Source):
+    def __init__(self, path: Path) -> None:
+        try:
+            self._zip = zipfile.ZipFile(path)
+        except _ZIP_ERRORS as error:
+            raise _unreadable("it is not a ZIP file, or a damaged one", "不是 ZIP 文件，或已损坏") from error
+        try:
+            self._members = _safe_members(self._zip.infolist())
+        except CannotVerify:
+            self._zip.close()
+            raise
+        self.names = frozenset(self._members)
+
+    def read(self, name: str, most: int) -> bytes:
+        if name not in self._members:
+            raise _Missing
+        try:
+            with self._zip.open(self._members[name]) as member:
+                content = member.read(most + 1)
+                member.read(1)  # at the end of the member its checksum is compared
+                return content
+        except _ZIP_ERRORS as error:
+            raise _unreadable(
+                f"its member {_shown(name)} is damaged", f"成员 {_shown(name)} 已损坏"
+            ) from error
+
+    def close(self) -> None:
+        self._zip.close()
+
+
+def _safe_members(infos: Sequence[zipfile.ZipInfo]) -> Mapping[str, zipfile.ZipInfo]:
+    members: dict[str, zipfile.ZipInfo] = {}
+    for info in infos:
+        name = info.filename
+        if name != info.orig_filename or name.startswith("/") or re.search(r"[\\:\0]|(^|/)\.\.(/|$)", name):
+            raise _unreadable(
+                f"its member {_shown(name)} has an unsafe name", f"成员 {_shown(name)} 名称不安全"
+            )
+        if name in members:
+            raise _unreadable(f"it holds {_shown(name)} twice", f"成员 {_shown(name)} 重复")
+        if info.file_size > _MOST_MEMBER:
+            raise _unreadable(
+                f"its member {_shown(name)} is larger than 512 MB", f"成员 {_shown(name)} 超过 512 MB"
+            )
+        if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise _unreadable(
+                f"its member {_shown(name)} is encrypted or packed in an unknown way",
+                f"成员 {_shown(name)} 被加密或压缩方式未知",
+            )
+        members[name] = info
+    return members
+
+
+class _Directory(_Source):
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        names: set[str] = set()
+        for folder, folders, files in os.walk(path, onerror=_refuse_folder):
+            for each in (*folders, *files):
+                place = Path(folder, each)
+                mode = place.lstat().st_mode
+                if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+                    raise _unreadable(
+                        f"{_shown(each)} is neither a file nor a directory; links are not followed",
+                        f"{_shown(each)} 既非文件也非目录，链接不予跟随",
+                    )
+            names.update(Path(folder, each).relative_to(path).as_posix() for each in files)
+        self.names = frozenset(names)
+
+    def read(self, name: str, most: int) -> bytes:
+        try:
+            with (self._path / name).open("rb") as file:
+                return file.read(most + 1)
+        except FileNotFoundError:
+            raise _Missing from None
+        except OSError as error:
+            raise _unreadable(f"{_shown(name)} cannot be read", f"{_shown(name)} 无法读取") from error
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    # A redirect would carry the token to another server.
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+class _Address(_Source):
+    def __init__(self, prefix: str, token: str) -> None:
+        self._prefix = prefix.rstrip("/")
+        self._headers = {"Accept-Encoding": "gzip, identity", "User-Agent": "oncegate-verify"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+            if prefix.startswith("http://") and urlsplit(prefix).hostname not in _LOOPBACK:
+                self.warnings = (
+                    Said(
+                        "The token was sent without encryption; use https.",
+                        "令牌未经加密传送；请改用 https。",
+                    ),
+                )
+        self._opener = urllib.request.build_opener(_NoRedirect)
+
+    def read(self, name: str, most: int) -> bytes:
+        try:
+            return self._get(name, most)
+        except _Missing:
+            full, part, width = name.partition(".p/")
+            if not part:
+                raise
+        # The log has grown and keeps only the full tile, whose beginning is what was asked for.
+        content = self._get(full, _MOST_BUNDLE)
+        if not full.startswith("tile/entries/"):
+            return content[: int(width) * _HASH]
+        entries, _ = _split(content)
+        return b"".join(struct.pack(">H", len(entry)) + entry for entry in entries[: int(width)])
+
+    def _get(self, name: str, most: int) -> bytes:
+        request = urllib.request.Request(f"{self._prefix}/{name}", headers=self._headers)  # noqa: S310 - see _open_source
+        try:
+            with self._opener.open(request, timeout=_TIMEOUT_SECONDS) as answer:
+                content: bytes = answer.read(most + 1)
+                if answer.headers.get("Content-Encoding") == "gzip":
+                    content = zlib.decompressobj(31).decompress(content, most + 1)
+                return content
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code in (404, 410):
+                raise _Missing from None
+            raise _unreadable(
+                f"the server answered {error.code} for {name}", f"服务器对 {name} 的应答为 {error.code}"
+            ) from error
+        except (OSError, http.client.HTTPException, zlib.error, ValueError) as error:
+            raise _unreadable(
+                f"the server did not send {name}: {type(error).__name__}",
+                f"服务器未送达 {name}：{type(error).__name__}",
+            ) from error
+
+
+def _open_source(path: str | os.PathLike[str]) -> _Source:
+    text = os.fspath(path)
+    if text.startswith(("http://", "https://")):
+        if not urlsplit(text).hostname:
+            raise _unreadable("the address names no server", "地址中没有服务器名称")
+        return _Address(text, os.environ.get("ONCEGATE_TOKEN", ""))
+    place = Path(path)
+    try:
+        if place.is_dir():
+            return _Directory(place)
+        if place.is_file():
+            return _Zip(place)
+    except OSError as error:
+        raise _unreadable("the path cannot be opened", "路径无法打开") from error
+    raise _unreadable("there is no such file or directory", "没有此文件或目录")
+
+
+def _refuse_folder(error: OSError) -> None:
+    raise error
+
+
+def _unreadable(en: str, zh: str) -> CannotVerify:
+    return CannotVerify(f"The log cannot be read: {en}.", f"无法读取日志：{zh}。")
+
+
+# ---------------------------------------------------------------- keys and checkpoints
+
+
+class _Key(NamedTuple):
+    name: str
+    id: bytes
+    kind: int
+    public: bytes
+
+
+class _Checkpoint(NamedTuple):
+    origin: str
+    size: int
+    root: bytes
+    signers: frozenset[_Key]
+
+
+def _parse_key(text: str) -> _Key:
+    # ValueError when it is not exactly how such a key is written, or its id is another key's.
+    name, key_id, encoded = [*text.split("+", 2), "", ""][:3]
+    key = _unbase64(encoded)
+    found = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
+    if not name or re.search(r"\s", name) or not key or found.hex() != key_id:
+        raise ValueError("not a verifier key")
+    if key[0] == _ED25519 and len(key) != 1 + _HASH:
+        raise ValueError("an Ed25519 key has 32 bytes")
+    return _Key(name, found, key[0], key[1:])
+
+
+def _open_note(note: bytes, keys: Sequence[_Key], which: Said) -> _Checkpoint:
+    # The checkpoint in a signed note, once a trusted key's signature is found right and none wrong.
+    malformed = _Altered(
+        f"{which.en} is not written as a signed checkpoint is.", f"{which.zh}不是规范的签名检查点。"
+    )
+    try:
+        text, lines = _split_note(note)
+        origin, size, root = text.split("\n")[:3]
+        decoded = _unbase64(root)
+    except ValueError:
+        raise malformed from None
+    if not origin or not _NUMBER.fullmatch(size) or len(decoded) != _HASH:
+        raise malformed
+    signers = set()
+    for name, blob in lines:
+        for key in keys:
+            if (name, blob[:4]) == (key.name, key.id):
+                if key in signers or not _is_signed(key.public, blob[4:], text.encode()):
+                    raise _Altered(
+                        f"The signature of {_shown(name)} under {which.en[0].lower()}{which.en[1:]} is wrong: "
+                        f"the checkpoint was changed, or another key made it.",
+                        f"{which.zh}上 {_shown(name)} 的签名不正确：检查点被改动，或由其他密钥签出。",
+                    )
+                signers.add(key)
+    if not signers:
+        raise _Altered(
+            f"{which.en} is not signed by any trusted key; if the log's key was changed, give the older one too.",
+            f"{which.zh}没有可信密钥的签名；如日志更换过密钥，请一并给出旧公钥。",
+        )
+    if origin not in {key.name for key in signers}:
+        raise _Altered(f"{which.en} is another log's.", f"{which.zh}属于另一份日志。")
+    return _Checkpoint(origin, int(size), decoded, frozenset(signers))
+
+
+def _split_note(note: bytes) -> tuple[str, list[tuple[str, bytes]]]:
+    text, border, signatures = note.decode().rpartition("\n\n")
+    lines = signatures[:-1].split("\n")
+    if not border or not signatures.endswith("\n") or not 1 <= len(lines) <= _MOST_SIGNATURES:
+        raise ValueError("not a signed note")
+    split = []
+    for line in lines:
+        dash, name, encoded = line.split(" ")
+        if dash != "—" or not name:
+            raise ValueError("not a signature line")
+        split.append((name, _unbase64(encoded)))
+    return text + "\n", split
+
+
+def _is_signed(public: bytes, signature: bytes, text: bytes) -> bool:
+    try:
+        from cryptography.exceptions import InvalidSignature
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+    except ImportError:
+        raise CannotVerify(
+            "Signatures cannot be checked without the Python package `cryptography`; install it and try again.",
+            "缺少 Python 软件包 cryptography，无法核验签名；请安装后重试。",
+        ) from None
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, text)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _unbase64(text: str) -> bytes:
+    decoded = base64.b64decode(text, validate=True)
+    if base64.b64encode(decoded).decode() != text:
+        raise ValueError("not the one base64 spelling of these bytes")
+    return decoded
+
+
+# ---------------------------------------------------------------- names and bundles
+
+
+def _tile_name(level: int | str, index: int, width: int) -> str:
+    parts = [f"{index % 1000:03}"]
+    while index >= 1000:
+        index //= 1000
+        parts.append(f"x{index % 1000:03}")
+    return f"tile/{level}/{'/'.join(reversed(parts))}" + (f".p/{width}" if width < _WIDE else "")
+
+
+def _tile_names(size: int, *, entries: bool) -> Iterator[str]:
+    # What a log of this size consists of; lazily, because the size may be a lie.
+    level = 0
+    while size:
+        for index in range((size + _WIDE - 1) // _WIDE):
+            yield _tile_name("entries" if entries else level, index, min(_WIDE, size - index * _WIDE))
+        level, size = level + 1, 0 if entries else size // _WIDE
+
+
+def _split(bundle: bytes) -> tuple[list[bytes], bool]:
+    # The entries, and whether the bundle ends where one ends.
+    entries: list[bytes] = []
+    at, end = 0, len(bundle)
+    while at + 2 <= end:
+        begin = at + 2
+        at = begin + (bundle[begin - 2] << 8 | bundle[begin - 1])
+        if at > end:
+            return entries, False
+        entries.append(bundle[begin:at])
+    return entries, at == end
+
+
+def _record(index: int, leaf: bytes | None, why: str) -> BadRecord:
+    try:
+        document = json.loads(leaf or b"{}")
+    except (ValueError, RecursionError):
+        document = {}
+    told = document if isinstance(document, dict) else {}
+    return BadRecord(index, _shown(told.get("id", "")), _shown(told.get("at", "")), why)
+
+
+def _shown(value: object) -> str:
+    # What a stranger wrote, safe for a terminal.
+    text = value if isinstance(value, str) else ""
+    return "".join(letter if letter.isprintable() else "?" for letter in text[:120])
+
+
+def _called(bad: BadRecord) -> str:
+    inside = ", ".join(part for part in (bad.id, bad.at) if part)
+    return f"{bad.index:,} ({inside})" if inside else f"{bad.index:,}"
+
+
+def _at_record(index: int, leaf: bytes | None, en: str, zh: str) -> _Altered:
+    bad = _record(index, leaf, en)
+    return _Altered(f"Record {_called(bad)} {en}.", f"第 {_called(bad)} 号记录{zh}。", bad)
+
+
+# ---------------------------------------------------------------- what records say
+
+
+def _refuse_number(_: str) -> None:
+    raise ValueError("a log holds no floating-point numbers")
+
+
+_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+_encode = json.JSONEncoder(
+    ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
+).encode
+
+
+class _Reader:
+    # Reads the records in order; keeps 16 bytes of every id and of every request, nothing else of a record.
+
+    def __init__(self, hold: Callable[[int, _Altered], None]) -> None:
+        self._hold = hold
+        self._ids: set[bytes] = set()
+        self._waiting: dict[bytes, int] = {}  # request → index of its intent, -1 once answered
+        self._ended: dict[str, bool] = {}  # consent → whether for good
+        self._is_stopped = False
+
+    def unanswered(self) -> list[int]:
+        return [index for index in self._waiting.values() if index >= 0]
+
+    def take(self, start: int, leaves: Sequence[bytes]) -> None:
+        try:
+            texts = [leaf.decode() for leaf in leaves]
+            documents = [_decode(text) for text in texts]
+            # Written again all at once, which is faster. No object's text is the beginning of another's, so the whole
+            # can only be equal when each part is.
+            is_canonical = _encode(documents) == f"[{','.join(texts)}]"
+        except (ValueError, RecursionError):
+            is_canonical, documents = False, [None] * len(leaves)
+        for place, leaf in enumerate(leaves):
+            if self._is_stopped:
+                return
+            if not is_canonical and _encoded(leaf) != leaf:
+                self._stop(start + place, leaf, "is not canonical JSON", "不是规范 JSON")
+                return
+            document = documents[place] if documents[place] is not None else _decode(leaf.decode())
+            self._read(start + place, leaf, document)
+
+    def _stop(self, index: int, leaf: bytes, en: str, zh: str) -> None:
+        self._hold(_LEAF, _at_record(index, leaf, en, zh))
+        self._is_stopped = True
+
+    def _read(self, index: int, leaf: bytes, document: Any) -> None:
+        if type(document) is not dict:
+            return self._stop(index, leaf, "is not a JSON object", "不是 JSON 对象")
+        said, kind = document.get("id"), document.get("kind")
+        if not (type(said) is type(kind) is type(document.get("at")) is str):
+            return self._stop(index, leaf, "lacks its id, kind or time", "缺少编号、类型或时间")
+        digest = _digest(said)
+        if digest in self._ids:
+            return self._stop(index, leaf, "bears the id of an earlier one", "与此前某条记录编号重复")
+        self._ids.add(digest)
+        if kind == "intent":
+            return self._intent(index, leaf, document)
+        if kind == "outcome":
+            return self._outcome(index, leaf, document)
+        if kind.startswith("consent."):
+            return self._consent(kind, document.get("request"))
+        return None
+
+    def _intent(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
+        request, asks = document.get("request"), document.get("asks", [])
+        is_formed = type(request) is str and type(asks) is list
+        if not is_formed or not all(map(_is_ask, asks)):
+            return self._stop(index, leaf, "is an intent that is not written as one", "作为意向记录格式不符")
+        self._waiting.setdefault(_digest(str(request)), index)
+        if not self._ended:
+            return None
+        for ask in asks:
+            footing, _, consent = ask[5].partition(":")
+            if ask[3] and footing == "consent" and consent in self._ended:
+                how = ("withdrawn", "撤回") if self._ended[consent] else ("paused", "暂停")
+                en = f"rests on consent {_shown(consent)} after it was {how[0]}"
+                zh = f"在同意书 {_shown(consent)} {how[1]}之后仍以其为依据"
+                return self._hold(_CONSENT, _at_record(index, leaf, en, zh))
+        return None
+
+    def _outcome(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
+        request = document.get("request")
+        digest = _digest(request) if type(request) is str else b""
+        if digest in self._waiting:
+            self._waiting[digest] = -1
+        else:
+            self._hold(
+                _PAIR, _at_record(index, leaf, "was released without an intent", "没有对应的意向记录即已放行")
+            )
+
+    def _consent(self, kind: str, consent: Any) -> None:
+        if type(consent) is not str:
+            return
+        if kind == "consent.withdrawn":
+            self._ended[consent] = True
+        elif kind == "consent.paused":
+            self._ended.setdefault(consent, False)
+        elif kind == "consent.resumed" and not self._ended.get(consent, True):
+            del self._ended[consent]  # what was withdrawn never comes back
+
+
+def _encoded(leaf: bytes) -> bytes | None:
+    try:
+        return _encode(_decode(leaf.decode())).encode()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _is_ask(ask: Any) -> bool:
+    return type(ask) is list and len(ask) >= 6 and type(ask[3]) is bool and type(ask[5]) is str
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+
+# ---------------------------------------------------------------- the checks
+
+
+class _Run:
+    # One verification: the checks in the order they are told.
+
+    def __init__(
+        self, source: _Source, keys: Sequence[str], progress: Callable[[int, int], None] | None
+    ) -> None:
+        self.said: list[Said] = []
+        self.warnings: list[Said] = list(source.warnings)
+        self.newest: _Checkpoint | None = None
+        self.checkpoints = 0
+        self._source = source
+        self._given = [_given_key(key) for key in keys]
+        self._progress = progress
+        self._held: dict[int, _Altered] = {}
+        self._reader = _Reader(self._hold)
+        self._stack: list[bytes] = []  # the whole subtrees so far, largest first
+        self._rows: dict[int, bytearray] = {}  # level → hashes of the tile being filled
+        self._full: dict[int, int] = {}  # level → tiles filled
+        self._earlier: Iterator[tuple[int, _Checkpoint]] = iter(())
+        self._due: tuple[int, _Checkpoint] | None = None
+        self._fits = 0  # size of the last earlier checkpoint whose root was found again
+
+    def fault(self) -> _Altered | None:
+        """The first thing wrong, None when nothing is."""
+        try:
+            self._keys = self._check_keys()
+            self.newest = self._check_newest()
+            self._check_members(self.newest.size)
+            self._check_records(self.newest)
+            self._tell_held(self.newest)
+        except _Altered as fault:
+            return fault
+        return None
+
+    def _hold(self, rank: int, fault: _Altered) -> None:
+        self._held.setdefault(rank, fault)
+
+    def _say(self, en: str, zh: str) -> None:
+        self.said.append(Said(en, zh))
+
+    # -------------------------------- key, newest checkpoint, members
+
+    def _check_keys(self) -> list[_Key]:
+        if self._source.names is None:
+            if not self._given:
+                raise CannotVerify(
+                    "Give the log's key with --key: a key taken from the same server would prove nothing.",
+                    "请用 --key 给出日志公钥：取自同一服务器的公钥不能证明什么。",
+                )
+            inside = []
+        else:
+            inside = self._keys_inside()
+        if not self._given:
+            self.warnings.append(
+                Said(
+                    "No key was given; the one in the bundle shows only that the bundle agrees with itself.",
+                    "未给出公钥；包内的公钥只能证明本包与自身一致。",
+                )
+            )
+            return inside
+        if inside and not set(inside) & set(self._given):
+            raise _Altered(
+                "The bundle names other keys than the one given: it is another log's, or signed anew.",
+                "包内列出的密钥与给出的公钥不同：属于另一份日志，或被重新签名。",
+            )
+        self._say("The key given is well formed.", "给出的公钥格式正确。")
+        return self._given
+
+    def _keys_inside(self) -> list[_Key]:
+        try:
+            text = self._read("log.vkey", _MOST_NOTE).decode()
+            keys = [_parse_key(line) for line in text[:-1].split("\n")]
+        except ValueError:
+            keys, text = [], ""
+        if not text.endswith("\n") or not any(key.kind == _ED25519 for key in keys):
+            raise _Altered("log.vkey does not hold the log's keys.", "log.vkey 中不是日志公钥。")
+        return [key for key in keys if key.kind == _ED25519]
+
+    def _check_newest(self) -> _Checkpoint:
+        newest = _open_note(self._newest_note(), self._keys, Said("The newest checkpoint", "最新检查点"))
+        signers = ", ".join(sorted(f"{_shown(key.name)}+{key.id.hex()}" for key in newest.signers))
+        if self._keys[0] not in newest.signers:
+            old = Said("The newest checkpoint is signed by an older key only.", "最新检查点仅由旧密钥签名。")
+            self.warnings.append(old)
+        self.checkpoints = 1
+        self._say(f"The newest checkpoint is signed by {signers}.", f"最新检查点由 {signers} 签名。")
+        return newest
+
+    def _newest_note(self) -> bytes:
+        try:
+            return self._read("checkpoint", _MOST_NOTE)
+        except _Altered:
+            if self._source.names is None:
+                raise _unreadable("there is no checkpoint at this address", "此地址没有检查点") from None
+            raise
+
+    def _check_members(self, size: int) -> None:
+        names = self._source.names
+        if names is None:
+            self._say(f"The checkpoint states {size:,} records.", f"检查点载明 {size:,} 条记录。")
+            return
+        rest = set(names)
+        for name in _tile_names(size, entries=True):
+            if name not in rest:
+                raise self._wrong_count(size, rest)
+            rest.remove(name)
+        if any(name.startswith("tile/entries/") for name in rest):
+            raise self._wrong_count(size, rest)
+        self._say(
+            f"There are {size:,} records, as the checkpoint states.", f"共 {size:,} 条记录，与检查点一致。"
+        )
+        for name in (*_EXTRAS, *_tile_names(size, entries=False)):
+            if name not in rest:
+                raise self._without(name, rest)
+            rest.remove(name)
+        if rest:
+            raise _slipped_in(min(rest))
+        if self._read("README.txt", _MOST_NOTE) != README.encode():
+            raise _Altered(
+                "README.txt is not the text of such a bundle.", "README.txt 不是此类导出包的文本。"
+            )
+
+    def _without(self, name: str, rest: set[str]) -> _Altered:
+        tile = name.partition(".p/")[0]
+        stands = [each for each in rest if each.partition(".p/")[0] == tile]
+        if stands:
+            return _Altered(
+                f"{_shown(stands[0])} stands where {name} belongs: it is not as wide as the log needs.",
+                f"应为 {name} 处却是 {_shown(stands[0])}：宽度不符。",
+            )
+        return _Altered(f"{name} is missing from the bundle.", f"本包缺少 {name}。")
+
+    def _wrong_count(self, size: int, rest: set[str]) -> _Altered:
+        # Where records were added or taken out, the level-0 tiles still say at which one.
+        bundles: dict[int, tuple[str, int]] = {}
+        for name in sorted(self._source.names or ()):
+            match = _ENTRIES_NAME.fullmatch(name)
+            if match:
+                index = int(re.sub("[x/]", "", match[1]))
+                if index in bundles:
+                    return _slipped_in(name if name in rest else bundles[index][0])
+                bundles[index] = (name, int(match[2] or _WIDE))
+        held = sum(width for _, width in bundles.values())
+        if held == size:
+            return _slipped_in(min(name for name in rest if name.startswith("tile/entries/")))
+        en = f"The checkpoint states {size:,} records, the bundle holds {held:,}"
+        zh = f"检查点载明 {size:,} 条记录，本包有 {held:,} 条"
+        fault, index = None, 0
+        while fault is None and index in bundles:
+            fault = self._first_difference(index, bundles[index][0], min(_WIDE, size - index * _WIDE))
+            index += 1
+        if fault is None and index * _WIDE < size:
+            fault = _at_record(index * _WIDE, None, *_CUT)
+        if fault is None:
+            return _Altered(f"{en}.", f"{zh}。")
+        return _Altered(f"{en}. {fault.said.en}", f"{zh}。{fault.said.zh}", fault.bad)
+
+    def _first_difference(self, index: int, bundle: str, width: int) -> _Altered | None:
+        entries, is_whole = _split(self._read(bundle, _MOST_BUNDLE))
+        if width <= 0:
+            return _at_record(index * _WIDE, entries[0] if entries else None, *_ADDED)
+        hashes = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
+        name = _tile_name(0, index, width)
+        if name not in (self._source.names or ()):
+            return None
+        tile = self._read(name, _WIDE * _HASH)
+        return _compared(index, entries, is_whole, hashes, tile, width)
+
+    def _read(self, name: str, most: int) -> bytes:
+        # A member that must be there and no longer than it can be.
+        try:
+            content = self._source.read(name, most)
+        except _Missing:
+            raise _Altered(f"{name} is missing.", f"缺少 {name}。") from None
+        if len(content) > most:
+            raise _Altered(f"{name} is longer than it can be.", f"{name} 过长。")
+        return content
+
+    # -------------------------------- one pass over the records
+
+    def _check_records(self, newest: _Checkpoint) -> None:
+        self._earlier = self._earlier_checkpoints(newest)
+        self._next_due()
+        size = newest.size
+        for index in range((size + _WIDE - 1) // _WIDE):
+            start = index * _WIDE
+            width = min(_WIDE, size - start)
+            entries, is_whole = _split(self._read(_tile_name("entries", index, width), _MOST_BUNDLE))
+            hashes = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
+            tile = self._read(_tile_name(0, index, width), _WIDE * _HASH)
+            fault = _compared(index, entries, is_whole, hashes, tile, width)
+            if fault is not None:
+                raise fault
+            self._grow(start, hashes)
+            self._reader.take(start, entries)
+            if self._progress is not None:
+                self._progress(start + width, size)
+        self._meet_checkpoints(size)
+        for level, row in self._rows.items():
+            if row:
+                self._compare_tile(level, bytes(row))
+
+    def _grow(self, count: int, hashes: Sequence[bytes]) -> None:
+        stack = self._stack
+        for leaf in hashes:
+            if self._due is not None and self._due[1].size <= count:
+                self._meet_checkpoints(count)
+            top, rest, height = leaf, count, 0
+            while rest & 1:
+                top = hashlib.sha256(b"\1" + stack.pop() + top).digest()
+                rest >>= 1
+                height += 1
+                if not height & 7:
+                    self._add_hash(height >> 3, top)
+            stack.append(top)
+            count += 1
+
+    def _add_hash(self, level: int, node: bytes) -> None:
+        row = self._rows.setdefault(level, bytearray())
+        row += node
+        if len(row) == _WIDE * _HASH:
+            self._compare_tile(level, bytes(row))
+            self._full[level] = self._full.get(level, 0) + 1
+            row.clear()
+
+    def _compare_tile(self, level: int, row: bytes) -> None:
+        if _TILE in self._held:
+            return
+        name = _tile_name(level, self._full.get(level, 0), len(row) // _HASH)
+        try:
+            if self._read(name, _WIDE * _HASH) != row:
+                en, zh = "does not hold the hashes that follow from the records", "中的哈希与记录不符"
+                raise _Altered(f"{name} {en}.", f"{name} {zh}。")
+        except _Altered as fault:
+            self._hold(_TILE, fault)
+
+    def _root(self) -> bytes:
+        if not self._stack:
+            return hashlib.sha256().digest()
+        top = self._stack[-1]
+        for left in reversed(self._stack[:-1]):
+            top = hashlib.sha256(b"\1" + left + top).digest()
+        return top
+
+    # -------------------------------- earlier checkpoints
+
+    def _earlier_checkpoints(self, newest: _Checkpoint) -> Iterator[tuple[int, _Checkpoint]]:
+        # (number from 1, checkpoint), signatures checked, sizes never falling.
+        before = 0
+        for number, line in enumerate(self._earlier_lines(), 1):
+            which = Said(f"Earlier checkpoint {number:,}", f"第 {number:,} 个早期检查点")
+            size, note = _earlier_line(line, which)
+            found = _open_note(note.encode(), self._keys, which)
+            if found.size != size or found.origin != newest.origin or size < before:
+                raise _Altered(f"{which.en} stands in the wrong place.", f"{which.zh}位置不对。")
+            if size > newest.size:
+                raise _Altered(
+                    f"{which.en} states {size:,} records, more than the newest: the log was rolled back.",
+                    f"{which.zh}载明 {size:,} 条记录，多于最新检查点：日志被回退。",
+                )
+            before = size
+            yield number, found
+
+    def _earlier_lines(self) -> list[str]:
+        try:
+            content = self._source.read("checkpoints.jsonl", _MOST_MEMBER)
+        except _Missing:  # of a bundle that was told before; a server need not have it
+            return []
+        try:
+            text = content.decode()
+        except ValueError:
+            text = "?"
+        if len(content) > _MOST_MEMBER or (text and not text.endswith("\n")):
+            raise _Altered(
+                "checkpoints.jsonl was cut or is not text.", "checkpoints.jsonl 被截断或不是文本。"
+            )
+        return text[:-1].split("\n") if text else []
+
+    def _next_due(self) -> None:
+        try:
+            self._due = next(self._earlier, None)
+        except _Altered as fault:
+            self._hold(_EARLIER, fault)
+            self._due = None
+
+    def _meet_checkpoints(self, count: int) -> None:
+        # Those that state as many records as have been read.
+        root = self._root()
+        while self._due is not None and self._due[1].size == count:
+            number, checkpoint = self._due
+            if checkpoint.root != root:
+                self._hold(
+                    _EARLIER,
+                    _Altered(
+                        f"Earlier checkpoint {number:,} does not fit: the first {count:,} records are no longer "
+                        f"those it was signed for; the change lies after the first {self._fits:,}.",
+                        f"第 {number:,} 个早期检查点不符：前 {count:,} 条记录已不是当初签名时的内容；"
+                        f"改动在前 {self._fits:,} 条之后。",
+                    ),
+                )
+                self._due = None
+                return
+            self._fits = count
+            self.checkpoints += 1
+            self._next_due()
+
+    # -------------------------------- the verdict
+
+    def _tell_held(self, newest: _Checkpoint) -> None:
+        self._say("Every record has the hash that was logged.", "每条记录的哈希与登记一致。")
+        self._raise_held(_TILE)
+        self._say("Every tile follows from the records.", "全部哈希分块与记录一致。")
+        if self._root() != newest.root:
+            raise self._wrong_root()
+        self._say("The root is the one the checkpoint states.", "根哈希与检查点一致。")
+        self._raise_held(_EARLIER)
+        earlier = self.checkpoints - 1
+        self._say(
+            f"{earlier:,} earlier checkpoints are signed and fit.",
+            f"{earlier:,} 个早期检查点签名正确且相符。",
+        )
+        self._raise_held(_LEAF)
+        self._say("Every record is canonical and has an id of its own.", "每条记录均为规范格式且编号唯一。")
+        self._raise_held(_PAIR)
+        self._say("Every outcome has an earlier intent.", "每条结果记录之前均有意向记录。")
+        self._raise_held(_CONSENT)
+        self._say("No intent rests on a consent that had ended.", "没有意向记录以已终止的同意为依据。")
+        self._warn_of_unanswered()
+
+    def _raise_held(self, rank: int) -> None:
+        if rank in self._held:
+            raise self._held[rank]
+
+    def _wrong_root(self) -> _Altered:
+        en, zh = "The records give another root than the checkpoint states", "由记录算出的根哈希与检查点不符"
+        after = Said("", "")
+        if self._fits:
+            after = Said(
+                f"; the first {self._fits:,} still fit an earlier checkpoint, the change lies after them",
+                f"；前 {self._fits:,} 条仍与早期检查点相符，改动在其后",
+            )
+        return _Altered(
+            f"{en}: records and tiles were rewritten together{after.en}.",
+            f"{zh}：记录与分块被一并改写{after.zh}。",
+        )
+
+    def _warn_of_unanswered(self) -> None:
+        waiting = self._reader.unanswered()
+        if waiting:
+            self.warnings.append(
+                Said(
+                    f"{len(waiting):,} intents have no outcome, the first is record {waiting[0]:,}: "
+                    f"still under way, or to be counted as released.",
+                    f"{len(waiting):,} 条意向记录没有结果，首条为第 {waiting[0]:,} 号：仍在办理，或应视为已放行。",
+                )
+            )
+
+
+def _slipped_in(name: str) -> _Altered:
+    return _Altered(
+        f"{_shown(name)} does not belong in the bundle: it slipped in.",
+        f"{_shown(name)} 不属于本包，系混入。",
+    )
+
+
+def _given_key(text: str) -> _Key:
+    try:
+        key = _parse_key(text)
+    except ValueError:
+        key = None
+    if key is None or key.kind != _ED25519:
+        raise CannotVerify(
+            "The key given is not an Ed25519 verifier key, which reads name+id+base64.",
+            "给出的公钥不是 Ed25519 验证公钥（格式为 名称+编号+base64）。",
+        )
+    return key
+
+
+def _earlier_line(line: str, which: Said) -> tuple[int, str]:
+    try:
+        told = json.loads(line)
+        size, note = told["size"], told["note"]
+        if type(size) is int and type(note) is str and earlier_line(size, note) == f"{line}\n":
+            return size, note
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise _Altered(f"{which.en} is not written as it should be.", f"{which.zh}格式不符。")
+
+
+def earlier_line(size: int, note: str) -> str:
+    """The line of checkpoints.jsonl for an earlier checkpoint; any other spelling of it counts as altered."""
+    return json.dumps({"size": size, "note": note}, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _compared(
+    index: int, entries: Sequence[bytes], is_whole: bool, hashes: Sequence[bytes], tile: bytes, width: int
+) -> _Altered | None:
+    # The first record of a bundle that is not what the level-0 tile says; None when all are.
+    if is_whole and len(entries) == width and b"".join(hashes) == tile:
+        return None
+    start, name = index * _WIDE, _tile_name(0, index, width)
+    if len(tile) != width * _HASH:
+        return _Altered(
+            f"{name} has {len(tile):,} bytes; {width * _HASH:,} belong there.",
+            f"{name} 有 {len(tile):,} 字节，应为 {width * _HASH:,}。",
+        )
+    for place in range(width):
+        if place >= len(entries):
+            return _at_record(start + place, None, *_CUT)
+        if hashes[place] != tile[place * _HASH : (place + 1) * _HASH]:
+            en = f"is not the one that was logged: its hash is not the one in {name}"
+            return _at_record(start + place, entries[place], en, f"不是当初登记的那一条：哈希与 {name} 不符")
+    surplus = entries[width] if len(entries) > width else None
+    return _at_record(start + width, surplus, *_ADDED)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

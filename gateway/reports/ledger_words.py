@@ -1,0 +1,131 @@
+"""The words of a person's ledger, Chinese and English: for whoever wants to know who used their data. Pure.
+
+Not the sentences of `policies.reasons` and `field_registry.outcomes`: those tell an applicant what to do next, these
+tell what happened.
+"""
+
+from collections.abc import Mapping
+from typing import Literal
+
+from field_registry import OutcomeCode
+from policies.grounds import GroundKind, ReasonCode
+
+Language = Literal["zh", "en"]
+Words = tuple[str, str]
+"""Chinese, English."""
+
+_O, _R, _G = OutcomeCode, ReasonCode, GroundKind
+
+ACTORS: Mapping[str, Words] = {
+    "clerk": ("窗口工作人员", "clerk"),
+    "applicant": ("申请人", "applicant"),
+    "agent": ("代办人", "agent"),
+    "terminal": ("自助终端", "terminal"),
+}
+
+GROUNDS: Mapping[str, Words] = {
+    _G.consent: ("授权", "consent"),
+    _G.statutory_duty: ("法定职责", "statutory duty"),
+    _G.emergency: ("紧急情况", "emergency"),
+    _G.other_law: ("其他法律规定", "other law"),
+}
+
+REASONS: Mapping[str, Words] = {
+    _R.allowed: ("已有依据", "there was a ground"),
+    _R.no_rule: ("没有规则允许", "no rule allows it"),
+    _R.forbidden: ("规则禁止", "a rule forbids it"),
+    _R.not_shared: ("不予共享的数据", "not shared between departments"),
+    _R.already_answered: ("已自行填写，无需调取", "typed in already, no need to fetch it"),
+    _R.no_consent: ("未取得授权", "no consent was given"),
+    _R.consent_unknown: ("所引用的授权不存在", "the consent referred to does not exist"),
+    _R.consent_other_subject: ("所用授权属于他人", "the consent is somebody else's"),
+    _R.consent_other_purpose: ("所用授权是为其他事项", "the consent is for another matter"),
+    _R.consent_other_recipient: ("所用授权未包括该部门", "the consent does not name that department"),
+    _R.consent_not_given: ("授权尚未生效", "the consent was not in force"),
+    _R.consent_refused: ("未同意授权", "consent was refused"),
+    _R.consent_withdrawn: ("授权已撤回", "the consent had been withdrawn"),
+    _R.consent_paused: ("授权已暂停", "the consent was paused"),
+    _R.consent_not_yet: ("授权尚未到开始时间", "the consent had not begun"),
+    _R.consent_expired: ("授权已过期", "the consent had expired"),
+    _R.consent_used_up: ("授权次数已用完", "the consent was used up"),
+    _R.item_not_covered: ("授权内容未包括此项", "the consent does not include it"),
+    _R.item_refused: ("未同意调取此项", "fetching it was refused"),
+}
+
+SILENCES: Mapping[str, Words] = {
+    _O.empty_at_source: ("数源中此项为空", "empty at the source"),
+    _O.not_found: ("数源没有记录", "no record at the source"),
+    _O.not_applicable: ("数源不登记这类主体", "not a kind of subject the source holds"),
+    _O.no_binding: ("未接入数源", "no source is connected"),
+    _O.no_ground: ("没有依据", "no ground"),
+    _O.refused_by_person: ("未同意调取", "refused by the person"),
+    _O.denied_by_source: ("数源单位未准许", "denied by the source"),
+    _O.identity_unbound: ("身份未确定", "identity not known"),
+    _O.identity_ambiguous: ("查到多条记录，无法确定", "more than one record, not decided"),
+    _O.source_error: ("数源出错", "error at the source"),
+    _O.timeout: ("数源未及时答复", "the source did not answer in time"),
+    _O.circuit_open: ("数源连续出错，暂停访问", "the source had been failing and was not asked"),
+    _O.maintenance: ("数源维护", "the source was under maintenance"),
+    _O.pending: ("等待答复", "waiting for a reply"),
+    _O.conflict: ("两个数源不一致", "two sources differ"),
+    _O.invalid_value: ("内容不合规范，未采用", "not valid, not used"),
+    _O.wrong_subject: ("数源答复了他人的记录，已拦截", "the source answered about somebody else; stopped"),
+    _O.disputed: ("异议核实中", "under correction"),
+    _O.skipped_hidden: ("不需要填写", "not shown"),
+    _O.office_use: ("由办理机关填写", "for the office"),
+}
+"""Why a field that was asked for carries no value; by outcome code."""
+
+EVENTS: Mapping[str, Words] = {
+    "consent.given": ("给出授权", "Consent given"),
+    "consent.paused": ("暂停授权", "Consent paused"),
+    "consent.resumed": ("恢复授权", "Consent resumed"),
+    "consent.withdrawn": ("撤回授权", "Consent withdrawn"),
+    "audit.lookup": ("查询本人数据的使用记录", "Who used the data was looked up"),
+}
+
+RESULTS: Mapping[str, Words] = {
+    "released": ("已提供 {} 个字段", "{} fields were provided"),
+    "released_some": ("已提供数据", "Data was provided"),
+    "nothing_found": ("没有取得数据，未提供", "Nothing was found, nothing was provided"),
+    "withheld": ("已调取，但提供前依据已失效，未提供", "Withheld: the ground had ended before anything left"),
+    "refused": ("拒绝调取，未提供", "Refused; nothing was fetched or provided"),
+    "not_asked": ("没有调取", "Nothing was fetched"),
+    "unknown": (
+        "结果不明，按已提供看待",
+        "The outcome is not known; it is to be taken as provided",
+    ),
+    "in_progress": ("正在办理，尚无结果", "At work, no outcome yet"),
+    "reread": ("已提供的结果被再次查看", "The answer given before was given again"),
+    "reread_withheld": ("再次查看时授权已终止，未提供", "Withheld when asked for again: a consent had ended"),
+    "looked_up": ("显示了 {} 条记录", "{} records were shown"),
+    "noted": ("已记录", "Noted"),
+}
+
+LABELS: Mapping[str, Words] = {
+    "matter": ("事项", "Matter"),
+    "form": ("表单", "Form"),
+    "roles": ("身份", "As"),
+    "items": ("调取", "Fetched"),
+    "agreed": ("同意", "Agreed"),
+    "refused": ("未调取", "Not fetched"),
+    "denied": ("不同意", "Not agreed"),
+    "withheld": ("未提供", "Withheld"),
+    "silent": ("未取得", "Not obtained"),
+    "ground": ("依据", "Ground"),
+    "until": ("有效期至", "Until"),
+    "recipients": ("接收部门", "Recipients"),
+    "result": ("结果", "Result"),
+    "entry": ("留痕", "Entry"),
+    "version": ("（第 {} 版）", " (version {})"),
+    "rule": ("规则 {}", "rule {}"),
+    "fields": ("{} 个字段", "{} fields"),
+    "itself": ("一采通", "OnceGate"),
+    "earlier": ("更早的还有 {} 条，未显示。", "{} earlier ones are not shown."),
+    "none": ("没有使用记录。", "There is no record of any use."),
+}
+
+
+def say(words: Words, language: Language, *parts: object) -> str:
+    """The words in that language, with these parts in their places."""
+    return words[language == "en"].format(*parts)

@@ -1,0 +1,56 @@
+"""Intents that were never followed by an outcome: the process died in between, and nobody knows what left.
+
+Each is closed by an outcome entry that says so, `unknown`: to be taken as released. A person's ledger then shows it,
+and every intent of the log has an end.
+"""
+
+from datetime import timedelta
+
+import orjson
+
+from gateway.audit.entries import make_entry
+from gateway.records import Entry, EntryKind, GateRequest, GateWrite
+from gateway.runtime import Runtime
+
+LOST_AFTER = timedelta(seconds=60)
+"""No request takes longer: patience ends at 50 seconds, and a commit at four."""
+
+_LOOK_BACK = timedelta(days=1)
+_AT_ONCE = 500
+_FACTS = ("form", "matter", "purpose", "registry", "policy", "department", "actor", "subjects")
+
+
+class LostIntents:
+    """Closes them. The first look goes back a day, each further one only to where the last one ended."""
+
+    def __init__(self) -> None:
+        self._looked_until = _LOOK_BACK
+
+    async def close(self, runtime: Runtime) -> int:
+        """How many were closed. Raises `StoreUnavailable`."""
+        now = runtime.clock()
+        # Ids begin with their time. Twice the time it takes to be lost covers clocks that differ between workers.
+        after = runtime.new_reference("aud", now - self._looked_until - 2 * LOST_AFTER)
+        lost = await runtime.store.entries.without_outcome(
+            after=after, before=now - LOST_AFTER, limit=_AT_ONCE
+        )
+        for intent in lost:
+            await self._close_one(intent, runtime)
+        if len(lost) < _AT_ONCE:
+            self._looked_until = timedelta(minutes=5)  # several rounds, should one of them fail
+        return len(lost)
+
+    @staticmethod
+    async def _close_one(intent: Entry, runtime: Runtime) -> None:
+        told, now = orjson.loads(intent.leaf), runtime.clock()
+        known = {name: told[name] for name in _FACTS if name in told}
+        entry = make_entry(
+            runtime.new_reference("aud", now),
+            EntryKind.outcome,
+            now,
+            caller="oncegate",
+            request=intent.request,
+            facts={**known, "result": "unknown", "fields": {}, "intent": intent.id},
+        )
+        await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
+        runtime.telemetry.entries(EntryKind.outcome)

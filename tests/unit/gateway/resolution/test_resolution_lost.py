@@ -1,0 +1,90 @@
+"""Intents without an outcome are closed as unknown, once, and only when no request can still be at work."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import pytest
+
+from gateway.audit.entries import make_entry
+from gateway.audit.log import AuditLog
+from gateway.records import Entry, EntryKind, GateRequest, GateWrite
+from gateway.resolution.lost import LOST_AFTER, LostIntents
+from gateway.runtime import Runtime
+from gateway.security import new_reference
+
+FORM = {"form": ["f", 1], "subjects": {"applicant": "sub_1"}, "purpose": "p", "asks": []}
+
+
+@pytest.fixture
+def logged(runtime: Runtime) -> Runtime:
+    """With gates that really write."""
+    return replace(runtime, ledger=AuditLog(runtime.store.gates, runtime.telemetry))
+
+
+async def note(runtime: Runtime, bench: Any, kind: EntryKind, request: str, ago: timedelta) -> Entry:
+    """An entry of that request, so long ago."""
+    at = bench.now - ago
+    entry = make_entry(new_reference("aud", at), kind, at, caller="hall", request=request, facts=FORM)
+    await runtime.store.gates.commit([GateRequest((), lambda _: GateWrite(entry, None))])
+    return entry
+
+
+async def outcomes(runtime: Runtime, request: str) -> list[dict[str, Any]]:
+    """What the outcomes of a request tell."""
+    entries = await runtime.store.entries.find(request=request, after="", limit=100)
+    return [orjson.loads(entry.leaf) for entry in entries if entry.kind is EntryKind.outcome]
+
+
+async def test_a_lost_intent_is_closed_as_unknown(bench: Any, logged: Runtime) -> None:
+    """With what the intent said of form and subjects, so that it shows wherever those are looked for."""
+    intent = await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=5))
+
+    assert await LostIntents().close(logged) == 1
+
+    (told,) = await outcomes(logged, "res_1")
+    assert (told["result"], told["intent"], told["fields"]) == ("unknown", intent.id, {})
+    assert (told["form"], told["subjects"]) == (["f", 1], {"applicant": "sub_1"})
+    assert "asks" not in told
+
+
+async def test_it_is_closed_once(bench: Any, logged: Runtime) -> None:
+    """By whichever process looks, however often."""
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=5))
+    here, elsewhere = LostIntents(), LostIntents()
+
+    assert [await each.close(logged) for each in (here, elsewhere, here)] == [1, 0, 0]
+    assert len(await outcomes(logged, "res_1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("ago", "closed"), [(LOST_AFTER, 0), (LOST_AFTER + timedelta(seconds=1), 1), (timedelta(days=2), 0)]
+)
+async def test_only_what_cannot_be_at_work_any_more(
+    bench: Any, logged: Runtime, ago: timedelta, closed: int
+) -> None:
+    """A request may take a minute; what is older than a day was looked at by the process before."""
+    await note(logged, bench, EntryKind.intent, "res_1", ago)
+
+    assert await LostIntents().close(logged) == closed
+
+
+async def test_an_intent_with_an_outcome_is_left_alone(bench: Any, logged: Runtime) -> None:
+    """Of two requests only the one that was lost is closed."""
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=5))
+    await note(logged, bench, EntryKind.outcome, "res_1", timedelta(minutes=5))
+    await note(logged, bench, EntryKind.intent, "res_2", timedelta(minutes=5))
+
+    assert await LostIntents().close(logged) == 1
+    assert len(await outcomes(logged, "res_1")) == 1
+    assert [told["result"] for told in await outcomes(logged, "res_2")] == ["unknown"]
+
+
+async def test_later_rounds_look_at_what_is_new(bench: Any, logged: Runtime) -> None:
+    """An intent that is lost after the first look is found by the next."""
+    lost = LostIntents()
+    assert await lost.close(logged) == 0
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=2))
+
+    assert await lost.close(logged) == 1
