@@ -15,6 +15,7 @@ from gateway.records import (
     ConsentEvent,
     Draft,
     Entry,
+    EntryFilter,
     Extension,
     FormPublication,
     GateRequest,
@@ -159,6 +160,10 @@ class Entries(Protocol):
 
     async def find(self, *, request: str | None, after: str, limit: int) -> Sequence[Entry]:
         """Entries in order of id, optionally of one resolution or consent."""
+        ...
+
+    async def search(self, wanted: EntryFilter, *, after: str, limit: int) -> Sequence[Entry]:
+        """Entries that match, in order of id."""
         ...
 
     async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:

@@ -131,6 +131,17 @@ class Extension:
 
 
 @dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries an auditor looks for; None is any. `since` is inclusive, `until` is not."""
+
+    request: str | None = None
+    kind: EntryKind | None = None
+    caller: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredConsent:
     """A consent as the store keeps it: what decisions need in clear, the whole record sealed."""
 

@@ -16,6 +16,9 @@ from gateway.randomness import RandomChunks
 from gateway.records import Entry, EntryKind
 
 _FORMAT = 1
+# C2SP entry bundles give the length of an entry in 16 bits; the rest is room for what is added below. A form with
+# hundreds of rows can come to more: what is too long is kept in the sealed part, under the leaf's commitment.
+_MOST_LEAF = 64_000
 SALT_BYTES = 16
 _SALTS = RandomChunks(SALT_BYTES)
 
@@ -41,6 +44,8 @@ def make_entry(
     leaf |= {"caller": caller, **facts}
     if request is not None:
         leaf["request"] = request
+    if len(canonical(leaf)) > _MOST_LEAF and sealer is not None:
+        private = {**(private or {}), "omitted": _omit(leaf)}
     sealed = None
     if private is not None and sealer is not None:
         salt = _SALTS.take()
@@ -48,6 +53,18 @@ def make_entry(
         leaf["commit"] = hmac.digest(salt, document, "sha256").hex()
         sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id)
     return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed)
+
+
+def _omit(leaf: dict[str, Any]) -> dict[str, Any]:
+    """Empty the longest parts of a leaf until it fits, and give what they were; the leaf names them."""
+    omitted: dict[str, Any] = {}
+    while len(canonical(leaf)) > _MOST_LEAF:
+        parts = {name: part for name, part in leaf.items() if isinstance(part, list | dict) and part}
+        longest = max(parts, key=lambda name: len(orjson.dumps(parts[name])))
+        omitted[longest] = parts[longest]
+        leaf[longest] = type(parts[longest])()
+        leaf["omitted"] = sorted(omitted)
+    return omitted
 
 
 def open_private(entry: Entry, sealer: Sealer) -> dict[str, Any]:

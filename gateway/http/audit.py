@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import AwareDatetime
 
 from gateway.audit.reading import proof_of, tile_at
 from gateway.errors import NotFound
@@ -19,7 +20,7 @@ from gateway.http.routing import (
     runtime_of,
 )
 from gateway.http.schemas.registry import EntryPage
-from gateway.records import CallerRole, Entry
+from gateway.records import CallerRole, Entry, EntryFilter, EntryKind
 
 router = APIRouter(tags=["audit"])
 
@@ -99,10 +100,15 @@ async def get_entries(
     about: Annotated[
         str | None, Query(alias="request", max_length=64, description="A resolution or consent id.")
     ] = None,
+    kind: Annotated[EntryKind | None, Query(description="intent, outcome, consent.given …")] = None,
+    caller: Annotated[str | None, Query(max_length=100, description="Client id of the caller.")] = None,
+    since: Annotated[AwareDatetime | None, Query(description="Written at that time or later.")] = None,
+    until: Annotated[AwareDatetime | None, Query(description="Written before that time.")] = None,
 ) -> Response:
     """For auditors: references, codes and times. The private part of an entry is not shown here."""
     caller_of(request, CallerRole.auditor)
-    rows = await runtime_of(request).store.entries.find(request=about, after=cursor, limit=limit + 1)
+    wanted = EntryFilter(about, kind, caller, since, until)
+    rows = await runtime_of(request).store.entries.search(wanted, after=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda entry: entry.id)
     return json_response({"entries": [_entry(entry) for entry in shown], "next_cursor": following})
 

@@ -27,6 +27,7 @@ from gateway.records import (
     ConsentEvent,
     Draft,
     Entry,
+    EntryFilter,
     EntryKind,
     Extension,
     FormPublication,
@@ -262,9 +263,21 @@ class MemoryEntries(_Part):
 
     async def find(self, *, request: str | None, after: str, limit: int) -> Sequence[Entry]:
         """See `gateway.ports.Entries.find`."""
+        return await self.search(EntryFilter(request=request), after=after, limit=limit)
+
+    async def search(self, wanted: EntryFilter, *, after: str, limit: int) -> Sequence[Entry]:
+        """See `gateway.ports.Entries.search`."""
         entries = self._tables.entries
-        wanted = (entry.id for entry in entries.values() if request in (None, entry.request))
-        return [entries[entry_id] for entry_id in page(wanted, after, limit)]
+        matching = (
+            entry.id
+            for entry in entries.values()
+            if wanted.request in (None, entry.request)
+            and wanted.kind in (None, entry.kind)
+            and wanted.caller in (None, entry.caller)
+            and (wanted.since is None or entry.at >= wanted.since)
+            and (wanted.until is None or entry.at < wanted.until)
+        )
+        return [entries[entry_id] for entry_id in page(matching, after, limit)]
 
     async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
         """See `gateway.ports.Entries.without_outcome`."""

@@ -19,7 +19,7 @@ from gateway.ports import (
     Subjects,
     TreeLog,
 )
-from gateway.records import Client, Draft, Entry, EntryKind
+from gateway.records import Client, Draft, Entry, EntryFilter, EntryKind
 from gateway.store.consents import SqlConsents, SqlSubjects
 from gateway.store.database import Database
 from gateway.store.gates import SqlGates
@@ -151,12 +151,24 @@ class SqlEntries:
 
     async def find(self, *, request: str | None, after: str, limit: int) -> Sequence[Entry]:
         """See `gateway.ports.Entries.find`."""
-        if not is_id(after) or not is_id(request or ""):
+        return await self.search(EntryFilter(request=request), after=after, limit=limit)
+
+    async def search(self, wanted: EntryFilter, *, after: str, limit: int) -> Sequence[Entry]:
+        """See `gateway.ports.Entries.search`."""
+        if not all(map(is_id, (after, wanted.request or "", wanted.caller or ""))):
             return []
-        query = select(audit_entry).where(audit_entry.c.id > after)
-        if request is not None:
-            query = query.where(audit_entry.c.request == request)
-        page = query.order_by(audit_entry.c.id).limit(limit)
+        column = audit_entry.c
+        equal = {
+            column.request: wanted.request,
+            column.kind: wanted.kind.value if wanted.kind else None,
+            column.caller: wanted.caller,
+        }
+        conditions = [at == value for at, value in equal.items() if value is not None]
+        if wanted.since is not None:
+            conditions.append(column.at >= wanted.since)
+        if wanted.until is not None:
+            conditions.append(column.at < wanted.until)
+        page = select(audit_entry).where(column.id > after, *conditions).order_by(column.id).limit(limit)
         rows = await self._database.read(lambda connection: connection.execute(page).all())
         return [entry_of(row) for row in rows]
 

@@ -9,7 +9,7 @@ import pytest
 from gateway.audit.log import AuditLog
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ports import Store
-from gateway.records import EntryKind, GateRequest, GateWrite, NewSubject
+from gateway.records import EntryFilter, EntryKind, GateRequest, GateWrite, NewSubject
 from gateway.telemetry import Telemetry
 from policies.consent import ConsentState, Standing
 
@@ -357,6 +357,26 @@ async def test_who_audits_neither_runs_nor_changes_the_service(store, make, othe
         await store.clients.put(united, make.now)
 
     assert await store.clients.client(united.id) is None
+
+
+async def test_entries_are_searched(store, make) -> None:
+    """By kind, caller, request and time, alone and together; an unprintable word matches nothing."""
+    hour = timedelta(hours=1)
+    first = make.entry(kind=EntryKind.intent, caller="hall", request="res_1", at=make.now)
+    second = make.entry(kind=EntryKind.outcome, caller="hall", request="res_1", at=make.now + hour)
+    third = make.entry(kind=EntryKind.intent, caller="desk", request="res_2", at=make.now + 2 * hour)
+    await store.gates.commit([make.passage(entry=entry) for entry in (first, second, third)])
+
+    async def found(**wanted: Any) -> list[Any]:
+        return list(await store.entries.search(EntryFilter(**wanted), after="", limit=10))
+
+    assert await found() == [first, second, third]
+    assert await found(kind=EntryKind.intent) == [first, third]
+    assert await found(caller="hall") == [first, second]
+    assert await found(request="res_1", kind=EntryKind.outcome) == [second]
+    assert await found(since=make.now + hour) == [second, third]
+    assert await found(since=make.now, until=make.now + hour) == [first]
+    assert await found(caller="\x00") == []
 
 
 async def test_intents_without_outcome_are_found(store, make) -> None:
@@ -727,4 +747,4 @@ async def test_no_part_can_change_or_remove_an_entry(store) -> None:
     """The log has one way in, the gates and the acts that write one, and one way to be read."""
     public = {name for name in dir(store.entries) if not name.startswith("_")}
 
-    assert public == {"find", "without_outcome"}
+    assert public == {"find", "search", "without_outcome"}

@@ -23,7 +23,7 @@ from gateway import ports
 from gateway.audit.log import AuditLog
 from gateway.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.ports import Store
-from gateway.records import GateRequest, GateWrite, NewSubject
+from gateway.records import EntryFilter, GateRequest, GateWrite, NewSubject
 from gateway.store import Database, SqlStore
 from gateway.store.migrate import migrate
 from gateway.store.schema import pending
@@ -74,6 +74,7 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("drafts", "read"): (("res_1",), {}),
         ("drafts", "purge_expired"): ((make.now, lambda _: make.entry()), {}),
         ("entries", "find"): ((), {"request": None, **page}),
+        ("entries", "search"): ((EntryFilter(),), page),
         ("entries", "without_outcome"): ((), {"after": "", "before": make.now, "limit": 1}),
         ("log", "extend"): ((lambda _: (), lambda _: None), {"most": 1}),
         ("log", "size"): ((), {}),

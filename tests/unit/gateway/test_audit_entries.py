@@ -103,6 +103,32 @@ def test_canonical_bytes_do_not_depend_on_the_order_of_keys(document: dict[str, 
     assert canonical(orjson.loads(canonical(document))) == canonical(document)
 
 
+@pytest.mark.parametrize("fields", [10, 4_000, 30_000])
+def test_a_leaf_always_fits_its_bundle(fields: int) -> None:
+    """What is too long for a bundle of entries is sealed beside it instead, and the leaf says what."""
+    facts = {
+        "fields": {"filled": [f"children.{number}.name" for number in range(fields)]},
+        "asks": [["a", 1]],
+    }
+    made = make_entry(
+        "aud_1",
+        EntryKind.outcome,
+        NOW,
+        caller="hall",
+        request="res_1",
+        facts=facts,
+        private={},
+        sealer=ENVELOPE,
+    )
+    told, private = orjson.loads(made.leaf), open_private(made, ENVELOPE)
+
+    assert len(made.leaf) < 65_536
+    assert {**told, **private.get("omitted", {})}["fields"] == facts["fields"]
+    assert told["asks"] == facts["asks"]
+    assert told.get("omitted", []) == sorted(private.get("omitted", {}))
+    assert ("omitted" in told) is (fields > 10)
+
+
 def test_canonical_is_compact_and_utf8() -> None:
     """No white space, no escapes that are not needed: as RFC 8785 has it."""
     assert canonical({"b": ["姓名", 1], "a": None}) == '{"a":null,"b":["姓名",1]}'.encode()
