@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format reference bench lock clean
+.PHONY: help demo test lint format reference bench torture lock clean
 
 PY := .venv/bin/python
 MADE_FROM := requirements.lock pyproject.toml .ci/install
@@ -32,6 +32,9 @@ reference: .venv/.all ## write the tables of gateway/README.md anew from the cod
 
 bench: .venv/.all ## CPU and latency of the resolve path.  ARGS="--rounds 5 --delay 20"
 	@$(PY) tests/bench/run.py $(ARGS)
+
+torture: .venv/.all ## kill -9 storms, races and tampering, then an offline check.  ARGS="--seconds 60 --postgres"
+	@$(PY) tests/bench/torture.py $(ARGS)
 
 lock: ## write requirements.lock anew (needs uv).  ARGS="--upgrade"
 	@.ci/lock $(ARGS)

@@ -1,0 +1,191 @@
+"""`make torture`: a seeded storm against a served gateway, and an offline check of what it left behind.
+
+Clients race for one-time consents and withdraw others while the gateway (on PostgreSQL also single workers and the
+database) gets SIGKILL at random moments and is started again. Then the log is held against what the clients were told,
+exported, and tampered with. Exit 0 every promise kept, 1 one was broken, 2 it could not be tried.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+RESULTS = HERE / "results"
+sys.path.insert(0, str(HERE))
+sys.path.insert(0, str(ROOT))
+
+from torture_check import Findings, Stored, check, read  # noqa: E402  (neighbours; this directory is no package)
+from torture_city import Gateway, NotReady, city, postgres  # noqa: E402
+from torture_storm import History, Plan, storm  # noqa: E402
+from torture_tamper import Tampered, tamper  # noqa: E402
+
+PROMISES_SHOWN = 5
+
+
+def options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="make torture", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="of every draw; what the machine adds has none (1)"
+    )
+    parser.add_argument("--seconds", type=float, default=60, help="of storm (60)")
+    parser.add_argument("--kills", type=int, default=25, help="SIGKILLs (25)")
+    parser.add_argument("--crashes", type=int, default=0, help="of the database; with --postgres (0)")
+    parser.add_argument("--clients", type=int, default=24, help="that work at once (24)")
+    parser.add_argument("--workers", type=int, help="of the gateway (1; 2 on PostgreSQL)")
+    parser.add_argument("--database", help="SQLAlchemy URL of an empty database instead of SQLite")
+    parser.add_argument(
+        "--postgres", action="store_true", help="start the PostgreSQL of the dev group for it"
+    )
+    parser.add_argument(
+        "--mutations", type=int, default=2_000, help="of the exported log; 0 exports nothing (2000)"
+    )
+    parser.add_argument("--keep", type=Path, help="directory to work in, and to leave as it is")
+    parser.add_argument("--out", type=Path, help="file for the results instead of one in results/")
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Seed, storm, check, tamper, tell."""
+    chosen = options(arguments)
+    with ExitStack() as stack:
+        database, crash = chosen.database, None
+        if chosen.postgres:
+            database, crash = stack.enter_context(postgres())
+        if chosen.crashes and crash is None:
+            print("--crashes needs --postgres: only a database of our own is crashed.", file=sys.stderr)
+            return 2
+        directory = stack.enter_context(_directory(chosen.keep))
+        is_sqlite = database is None or database.startswith("sqlite")
+        gateway = stack.enter_context(city(directory, database, chosen.workers or (1 if is_sqlite else 2)))
+        plan = Plan(chosen.seed, chosen.seconds, chosen.kills, chosen.clients, crash, chosen.crashes)
+        begun = time.monotonic()
+        try:
+            history, proofs = asyncio.run(storm(gateway, plan))
+        except NotReady as error:
+            print(f"The gateway did not come back; its last words:\n{error}", file=sys.stderr)
+            return 1
+        took = time.monotonic() - begun
+        stored = read(database or f"sqlite:///{directory / 'oncegate.db'}")
+        guard = (directory / "log.guard").read_text(encoding="utf-8")
+        findings = check(stored, history, gateway.keys, guard, proofs)
+        tampered = _tamper(gateway, chosen) if chosen.mutations else None
+    told = results(chosen, gateway, history, stored, findings, tampered)
+    told |= {"storm_seconds": round(took, 1), "proofs_checked": len(proofs)}
+    out = chosen.out or RESULTS / f"torture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    out.parent.mkdir(exist_ok=True)
+    out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
+    print(summary(told, findings))
+    print(f"kept in {os.path.relpath(out, ROOT) if out.is_relative_to(ROOT) else out}")
+    return 1 if any(told["violations"].values()) else 0
+
+
+def results(
+    chosen: argparse.Namespace,
+    gateway: Gateway,
+    history: History,
+    stored: Stored,
+    findings: Findings,
+    tampered: Tampered | None,
+) -> dict[str, Any]:
+    """The figures, as they are kept."""
+    violations = {name: len(broken) for name, broken in findings.violations.items()}
+    told: dict[str, Any] = {
+        "seed": chosen.seed,
+        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "database": "sqlite" if not (chosen.postgres or chosen.database) else "postgresql",
+        "workers": gateway.workers,
+        "clients": chosen.clients,
+        "seconds": chosen.seconds,
+        "kills": dict(history.kills),
+        "restarts": gateway.starts - 1,
+        "requests": history.statuses.total(),
+        "statuses": dict(sorted(history.statuses.items())),
+        "answers": len(history.answers),
+        "released": len(history.released),
+        "withdrawals": len(history.withdrawn),
+        "tried_after_withdrawal": history.late,
+        "discarded_at_release": findings.discarded,
+        "one_time_consents": len(history.once),
+        "intents_without_outcome": findings.intents_without_outcome,
+        "entries": len(stored.entries),
+        "checkpoints": len(stored.checkpoints),
+    }
+    if tampered is not None:
+        violations |= {"bundle_not_sound": int(not tampered.sound), "tampering_missed": len(tampered.missed)}
+        told["mutations"] = {
+            "tried": sum(tampered.tried.values()),
+            "found": sum(tampered.found.values()),
+            "tried_by_kind": dict(sorted(tampered.tried.items())),
+            "missed": list(tampered.missed),
+            "verdict_on_untouched": tampered.why or "sound",
+        }
+    return told | {
+        "violations": violations,
+        "broken": {name: list(broken)[:20] for name, broken in findings.violations.items() if broken},
+    }
+
+
+def summary(told: dict[str, Any], findings: Findings) -> str:
+    """What to quote."""
+    kills = ", ".join(f"{number} {kind}" for kind, number in sorted(told["kills"].items()))
+    lines = [
+        f"torture on {told['database']}, seed {told['seed']}, {told['workers']} worker(s), "
+        f"{told['seconds']:g} s: kills {kills or 'none'}; {told['restarts']} restarts",
+        f"{told['requests']} requests, {told['answers']} answers, {told['released']} releases, "
+        f"{told['one_time_consents']} one-time consents raced",
+        f"{told['withdrawals']} withdrawals, {told['tried_after_withdrawal']} tries after them, "
+        f"{told['discarded_at_release']} discarded at release",
+        f"{told['entries']} entries, {told['checkpoints']} checkpoints, "
+        f"{told['intents_without_outcome']} intents without outcome, {told['proofs_checked']} proofs checked",
+    ]
+    if "mutations" in told:
+        lines.append(f"tampering: {told['mutations']['tried']} tried, {told['mutations']['found']} found")
+    broken = {name: number for name, number in told["violations"].items() if number}
+    lines.append(f"violations: {broken or 0}")
+    for name, said in findings.violations.items():
+        lines += [f"  {name}: {each}" for each in said[:PROMISES_SHOWN]]
+    if told.get("mutations", {}).get("verdict_on_untouched", "sound") != "sound":
+        lines.append(f"  the untouched bundle: {told['mutations']['verdict_on_untouched']}")
+    return "\n".join(lines)
+
+
+@contextlib.contextmanager
+def _directory(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.mkdir(parents=True, exist_ok=True)
+        yield keep.resolve()
+        return
+    with tempfile.TemporaryDirectory(prefix="oncegate-torture-") as made:
+        yield Path(made)
+
+
+def _tamper(gateway: Gateway, chosen: argparse.Namespace) -> Tampered:
+    """Export with the command an operator uses, then tamper."""
+    bundle = gateway.directory / "log.zip"
+    gateway.run("audit", "export", "--state", str(gateway.directory), "--out", str(bundle))
+    place = gateway.directory / "tampered"
+    place.mkdir(exist_ok=True)
+    on_whole = min(20, chosen.mutations // 10)
+    return tamper(
+        bundle, gateway.keys, place, seed=chosen.seed, mutations=chosen.mutations, on_whole=on_whole
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,267 @@
+"""The storm of `make torture` in short, and the proof that its check finds what it looks for."""
+
+import gc
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.audit.bundle import write_bundle
+from gateway.audit.note import Checkpoint, Signer, sign_note
+from gateway.audit.tree import grow, leaf_hash
+
+BENCH = Path(__file__).parents[1] / "bench"
+sys.path.insert(0, str(BENCH))  # that directory is no package
+
+import torture  # noqa: E402
+from torture_check import Findings, Logged, Stored, check  # noqa: E402
+from torture_storm import Answer, History  # noqa: E402
+from torture_tamper import KINDS, tamper  # noqa: E402
+
+SIGNER = Signer.from_seed("torture.test/log", bytes(32))
+KEYS = (SIGNER.verifier.verifier_key,)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+# A client that is cut off while it connects may leave its socket to the collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
+def test_nothing_is_broken_by_a_short_storm(tmp_path: Path) -> None:
+    """After three SIGKILLs every promise holds, every change to the exported log is found, and all was really tried."""
+    out = tmp_path / "results.json"
+    budget = ["--seed", "3", "--seconds", "8", "--kills", "3", "--clients", "8", "--mutations", "100"]
+
+    code = torture.main([*budget, "--keep", str(tmp_path / "storm"), "--out", str(out)])
+    gc.collect()
+
+    told = json.loads(out.read_bytes())
+    assert (code, set(told["violations"].values())) == (0, {0}), told
+    assert told["kills"]["group"] == 3
+    assert told["restarts"] >= 4
+    assert told["proofs_checked"] > 0
+    assert told["mutations"]["found"] == told["mutations"]["tried"] >= 100
+    for tried in ("released", "withdrawals", "tried_after_withdrawal", "one_time_consents", "checkpoints"):
+        assert told[tried] > 0, tried
+
+
+def entry(number: int, kind: str, request: str, **facts: Any) -> Logged:
+    """An entry at that place of the log."""
+    leaf = {"at": "2026-01-01T00:00:00Z", "id": f"aud_{number}", "kind": kind, "request": request, **facts}
+    return Logged(
+        f"aud_{number}",
+        kind,
+        request,
+        json.dumps(leaf, sort_keys=True, separators=(",", ":")).encode(),
+        number,
+    )
+
+
+def intent(number: int, request: str, consent: str, *, allowed: bool = True) -> Logged:
+    """An intent whose one ask stands on that consent."""
+    footing = f"consent:{consent}" if allowed else "uses_exhausted"
+    return entry(number, "intent", request, asks=[["applicant", "s0", ["i"], allowed, "R-001", footing]])
+
+
+def outcome(number: int, request: str, result: str = "released") -> Logged:
+    """An outcome."""
+    return entry(number, "outcome", request, result=result, discarded=0)
+
+
+def stored_of(*entries: Logged, **changes: Any) -> Stored:
+    """A finished database with these entries, in their order, under one checkpoint."""
+    grown = grow(0, {}, [leaf_hash(each.leaf) for each in entries])
+    note = sign_note(Checkpoint(SIGNER.name, grown.size, grown.root).text(), [SIGNER])
+    sound = Stored(
+        {each.id: each for each in entries},
+        [(place, each.id) for place, each in enumerate(entries)],
+        uses={"cns_once": 0},
+        checkpoints=[(grown.size, note)],
+        hashes=b"".join(grown.tiles[tile] for tile in sorted(grown.tiles) if tile.level == 0),
+    )
+    return replace(sound, **changes)
+
+
+@pytest.fixture
+def stored() -> Stored:
+    """One release on a consent for one use, and a second try that was refused."""
+    return stored_of(
+        intent(0, "res_1", "cns_once"),
+        intent(1, "res_2", "cns_once", allowed=False),
+        outcome(2, "res_2", "nothing_released"),
+        outcome(3, "res_1"),
+    )
+
+
+@pytest.fixture
+def history() -> History:
+    """What two clients were told about it."""
+    told = [
+        Answer("res_1", "aud_3", "cns_once", 1.0, 2.0, 6),
+        Answer("res_2", "aud_2", "cns_once", 1.0, 2.0, 0),
+    ]
+    return History(told, once={"cns_once"})
+
+
+def looked_at(stored: Stored, history: History, *, guard: str | None = None) -> Findings:
+    """What the check finds."""
+    return check(stored, history, KEYS, guard or stored.checkpoints[-1][1], ())
+
+
+def broken(findings: Findings) -> set[str]:
+    """The promises that were not kept."""
+    return {name for name, said in findings.violations.items() if said}
+
+
+def test_the_check_finds_nothing_wrong_with_what_is_right(stored: Stored, history: History) -> None:
+    """A sound log and an honest history break no promise."""
+    assert looked_at(stored, history).ok
+
+
+@pytest.mark.parametrize(
+    "falsified",
+    [
+        Answer("res_1", "aud_9", "cns_other", 1.0, 2.0, 6),
+        Answer("res_9", "aud_3", "cns_other", 1.0, 2.0, 6),
+        Answer("res_1", "aud_0", "cns_other", 1.0, 2.0, 6),
+        Answer("res_2", "aud_2", "cns_other", 1.0, 2.0, 6),
+    ],
+    ids=["no such entry", "of another request", "an intent only", "logged as nothing released"],
+)
+def test_a_value_without_its_outcome_is_found(stored: Stored, history: History, falsified: Answer) -> None:
+    """Whoever received a value that the log does not tell of is believed, not the log."""
+    history.answers.append(falsified)
+
+    assert broken(looked_at(stored, history)) == {"released_but_unlogged"}
+
+
+def test_an_intent_after_its_outcome_is_found(history: History) -> None:
+    """An intent written only when the value had left is no intent."""
+    late = stored_of(outcome(0, "res_1"), intent(1, "res_1", "cns_once"))
+    history.answers[:] = [Answer("res_1", "aud_0", "cns_once", 1.0, 2.0, 6)]
+
+    assert broken(looked_at(late, history)) == {"released_but_unlogged"}
+
+
+def test_a_second_use_is_found_in_the_log(history: History) -> None:
+    """Two intents that stand on the one use of a consent are found, whatever the counter says."""
+    twice = stored_of(
+        intent(0, "res_1", "cns_once"),
+        intent(1, "res_2", "cns_once"),
+        outcome(2, "res_2", "nothing_released"),
+        outcome(3, "res_1"),
+    )
+
+    assert broken(looked_at(twice, history)) == {"double_use", "uses_do_not_add_up"}
+
+
+def test_a_second_use_is_found_in_what_clients_were_told(stored: Stored, history: History) -> None:
+    """Two releases on one use are found even if the log tells of one use only."""
+    history.answers[1] = replace(history.answers[1], filled=6)
+
+    assert "double_use" in broken(looked_at(stored, history))
+
+
+@pytest.mark.parametrize("left", [-1, 1])
+def test_a_use_that_was_not_counted_is_found(stored: Stored, history: History, left: int) -> None:
+    """Uses taken and uses left add up to what was agreed."""
+    assert broken(looked_at(replace(stored, uses={"cns_once": left}), history)) == {"uses_do_not_add_up"}
+
+
+@pytest.mark.parametrize(("sent", "expected"), [(1.9, set()), (2.1, {"released_after_withdrawal"})])
+def test_a_release_after_the_withdrawal_is_found(
+    stored: Stored, history: History, sent: float, expected: set[str]
+) -> None:
+    """What was asked for after the withdrawal had been answered must not be released; before, it may."""
+    history.withdrawn["cns_once"] = 2.0
+    history.answers[0] = replace(history.answers[0], sent=sent)
+
+    assert broken(looked_at(stored, history)) == expected
+
+
+CHANGES: Mapping[str, tuple[Callable[[Stored], Stored], set[str]]] = {
+    "a gap": (
+        lambda each: replace(each, places=[*each.places[:3], (4, "aud_3")]),
+        {"places_not_contiguous"},
+    ),
+    "an entry waits": (lambda each: replace(each, pending=["aud_3"]), {"places_not_contiguous"}),
+    "an entry without a place": (
+        lambda each: replace(each, entries={**each.entries, "aud_7": entry(7, "other", "x")}),
+        {"places_not_contiguous"},
+    ),
+    "another signer": (
+        lambda each: replace(each, checkpoints=[(4, each.checkpoints[0][1].replace("torture.", "forged."))]),
+        {"bad_checkpoint"},
+    ),
+    "a changed entry": (
+        lambda each: replace(each, entries={**each.entries, "aud_1": entry(1, "other", "res_2")}),
+        {"bad_checkpoint", "outcome_without_intent"},
+    ),
+    "a changed tile": (lambda each: replace(each, hashes=bytes(128)), {"bad_checkpoint"}),
+    "sizes that fall": (lambda each: replace(each, checkpoints=each.checkpoints * 2), {"bad_checkpoint"}),
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_log_that_is_not_one_is_found(stored: Stored, history: History, name: str) -> None:
+    """Gaps, entries left over, foreign signatures and tiles that do not fit each break the promise of their name."""
+    change, expected = CHANGES[name]
+
+    assert broken(looked_at(change(stored), history)) == expected
+
+
+def test_a_guard_that_knows_more_is_found(stored: Stored, history: History) -> None:
+    """The checkpoint outside the database is one of the newest inside."""
+    assert broken(looked_at(stored, history, guard="more")) == {"bad_checkpoint"}
+
+
+def test_an_outcome_without_intent_is_found_and_the_reverse_counted() -> None:
+    """A kill may leave an intent alone, never an outcome."""
+    alone = stored_of(outcome(0, "res_1"), intent(1, "res_2", "cns_once"))
+
+    findings = looked_at(alone, History())
+
+    assert broken(findings) == {"outcome_without_intent"}
+    assert findings.intents_without_outcome == 1
+
+
+def test_a_proof_of_nothing_is_found(stored: Stored, history: History) -> None:
+    """An entry for which no proof was given is told."""
+    findings = check(stored, history, KEYS, stored.checkpoints[0][1], [("aud_3", "")])
+
+    assert broken(findings) == {"bad_proof"}
+
+
+def test_every_kind_of_tampering_is_tried_and_found(tmp_path: Path) -> None:
+    """Of a log that grew in steps, each kind of change is tried and none is called sound."""
+    leaves = [
+        each.leaf
+        for number in range(350)
+        for each in (
+            intent(2 * number, f"res_{number}", "cns_1"),
+            outcome(2 * number + 1, f"res_{number}"),
+        )
+    ]
+    roots = {size: grow(0, {}, [leaf_hash(leaf) for leaf in leaves[:size]]).root for size in (100, 620, 700)}
+    notes = {
+        size: sign_note(Checkpoint(SIGNER.name, size, root).text(), [SIGNER]) for size, root in roots.items()
+    }
+    bundle = tmp_path / "log.zip"
+    write_bundle(
+        bundle,
+        checkpoint=notes[700],
+        earlier=list(notes.items())[:2],
+        keys=KEYS,
+        entries=leaves,
+        size=700,
+    )
+
+    tampered = tamper(bundle, KEYS, tmp_path, seed=1, mutations=150, on_whole=10)
+
+    assert tampered.sound, tampered.why
+    assert tampered.missed == []
+    assert set(tampered.tried) == set(KINDS)
+    assert sum(tampered.found.values()) == 160
