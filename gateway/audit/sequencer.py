@@ -58,6 +58,7 @@ class Sequencer:
         try:
             if not self._is_checked:
                 await self._guard.require_same(self._log)
+                await self._keep()  # the process before may have ended between its commit and the guard
                 self._is_checked = True
             while (placed := await self._log.extend(_edge, self._append, most=_MOST_PER_COMMIT)) is not None:
                 done += placed

@@ -193,6 +193,23 @@ async def test_a_process_that_begins_on_a_sound_log_goes_on(begin: Callable[...,
     assert (await again.read()).size == 5
 
 
+async def test_a_guard_left_behind_catches_up(begin: Callable[..., World], tmp_path: Path) -> None:
+    """A process that ended between its commit and the guard leaves no gap: the next one closes it before anything."""
+    world = begin()
+    await world.log(1)
+    await world.sequencer.run()
+    behind = (tmp_path / "log.guard").read_text(encoding="utf-8")
+    await world.log(1)
+    await world.sequencer.run()
+    (tmp_path / "log.guard").write_text(behind, encoding="utf-8")
+
+    await begin(world.store).sequencer.run()
+
+    last = world.guard.last()
+    assert last is not None
+    assert last.size == 2
+
+
 async def test_the_guard_never_goes_back(begin: Callable[..., World]) -> None:
     """An older checkpoint does not replace a newer one, whoever brings it."""
     world = begin()
