@@ -201,6 +201,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     with suppress(StoreUnavailable):  # /readyz says so; the refresher goes on trying
         await refresh(runtime)
     lost = LostIntents()
+    runtime.watch.checked_at = runtime.clock()  # from now on it must be heard of
     jobs = [
         asyncio.create_task(
             _every(runtime.settings.registry_refresh_seconds, lambda: _refresh_noting(runtime))

@@ -107,12 +107,13 @@ Tile = tuple[int, int]
 class Tail:
     """Where the log's tree ends, and what waits to be appended.
 
-    `size`: entries that have their place. `tiles`: the right edge, as far as the caller asked for it. `waiting`: entry
-    id and leaf, in the order in which they are to be placed.
+    `size`: entries that have their place. `tiles`: the right edge, as far as the caller asked for it. `note`: the
+    newest checkpoint. `waiting`: entry id and leaf, in the order in which they are to be placed.
     """
 
     size: int
     tiles: Mapping[Tile, bytes]
+    note: str | None
     waiting: Sequence[tuple[str, bytes]]
 
 

@@ -16,17 +16,28 @@ STOP_AFTER = timedelta(hours=4)
 
 @dataclass(slots=True, eq=False)
 class LogWatch:
-    """`waiting_since`: when the oldest entry without a place was written. `problem`: why the tree is not extended."""
+    """What the sequencer's last round found.
+
+    `waiting_since`: when the oldest entry without a place was written. `checked_at`: when a round last succeeded; None
+    where no sequencer runs. `problem`: why the tree is not extended. `is_unsound`: it was rolled back or forked.
+    """
 
     waiting_since: datetime | None = None
+    checked_at: datetime | None = None
     problem: str | None = None
+    is_unsound: bool = False
 
     def lag(self, now: datetime) -> timedelta:
-        """How long the oldest entry has waited."""
-        return now - self.waiting_since if self.waiting_since else timedelta(0)
+        """How long the oldest entry has waited; not to know it counts as waiting since it was known last."""
+        begun = [since for since in (self.waiting_since, self.checked_at) if since is not None]
+        return max((now - since for since in begun), default=timedelta(0))
 
     def require_current(self, now: datetime, *, sensitive: bool) -> None:
-        """Nothing, or `Unavailable` when so long a lag permits no release, or none of sensitive items."""
+        """Nothing, or `Unavailable`: so long a lag, or a log other than the one that was signed, permits no release."""
+        if self.is_unsound:
+            raise Unavailable(
+                "log_unsound", "The log is not the one that was signed, so nothing is released."
+            )
         if self.lag(now) > (STOP_SENSITIVE_AFTER if sensitive else STOP_AFTER):
             raise Unavailable(
                 "log_behind",

@@ -56,15 +56,28 @@ def make_entry(
 
 
 def _omit(leaf: dict[str, Any]) -> dict[str, Any]:
-    """Empty the longest parts of a leaf until it fits, and give what they were; the leaf names them."""
+    """Shorten the longest lists of a leaf until it fits, and give what they were; the leaf names them.
+
+    Who was asked on which ground stays, for the order of intents and withdrawals is judged by it; what goes are the
+    names of items and fields.
+    """
     omitted: dict[str, Any] = {}
-    while len(canonical(leaf)) > _MOST_LEAF:
-        parts = {name: part for name, part in leaf.items() if isinstance(part, list | dict) and part}
-        longest = max(parts, key=lambda name: len(orjson.dumps(parts[name])))
-        omitted[longest] = parts[longest]
-        leaf[longest] = type(parts[longest])()
-        leaf["omitted"] = sorted(omitted)
+    for name in ("fields", "asks", "permitted", "denied"):
+        if len(canonical(leaf)) <= _MOST_LEAF:
+            break
+        if name in leaf:
+            omitted[name] = leaf[name]
+            leaf[name] = _shortened(name, leaf[name])
+            leaf["omitted"] = sorted(omitted)
+    if len(canonical(leaf)) > _MOST_LEAF:
+        raise ValueError("an entry is too long for the log")
     return omitted
+
+
+def _shortened(name: str, whole: Any) -> Any:
+    if name == "asks":  # rows of role, source, items, allowed, rule, ground
+        return [[role, source, [], *rest] for role, source, _, *rest in whole]
+    return {code: [] for code in whole} if name == "fields" else []
 
 
 def open_private(entry: Entry, sealer: Sealer) -> dict[str, Any]:

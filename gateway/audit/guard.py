@@ -5,12 +5,23 @@ was signed, or different at the same size. Such a log is never signed again: two
 there to rule out. What to do then is an operator's decision, not the program's.
 """
 
+import fcntl
 import os
-from collections.abc import Sequence
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from gateway.audit.note import Checkpoint, Verifier, open_note
-from gateway.audit.tree import EMPTY_ROOT, TileId, consistency_proof, consistency_tiles, verify_consistency
+from gateway.audit.tree import (
+    EMPTY_ROOT,
+    TileId,
+    consistency_proof,
+    consistency_tiles,
+    edge,
+    root,
+    verify_consistency,
+)
 from gateway.errors import LogUnsound
 from gateway.ports import TreeLog
 
@@ -25,52 +36,80 @@ class Guard:
     def last(self) -> Checkpoint | None:
         """The checkpoint kept there; None when there is none yet. Raises `LogUnsound` for one we did not sign."""
         try:
-            note = self._path.read_text(encoding="utf-8")
+            return self.read(self._path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise unsound("The guard file cannot be read.") from error
+
+    def read(self, note: str) -> Checkpoint:
+        """A checkpoint that one of our keys signed; raises `LogUnsound` for anything else."""
         try:
             return Checkpoint.parse(open_note(note, self._verifiers).text)
         except ValueError as error:
-            raise unsound("The guard file does not hold a checkpoint of this log.") from error
+            raise unsound("A checkpoint of this log was not signed by it.") from error
 
-    def require_not_shorter(self, size: int) -> None:
-        """Nothing, or `LogUnsound` when more was signed before than a log of that size holds."""
-        last = self.last()
-        if last is not None and last.size > size:
+    async def verified(self, log: TreeLog, *, adopting: bool = False) -> tuple[str, Checkpoint] | None:
+        """The newest checkpoint as signed and as read, once the tiles give its root and it extends what is kept here.
+
+        None before the first. `adopting`: for a log without a guard file, and only for one. Raises `LogUnsound`.
+        """
+        last, note = self.last(), await log.checkpoint()
+        if note is None:
+            if last is not None and last.size:
+                raise unsound(
+                    f"The database holds no checkpoint, and {last.size} entries were signed: rolled back."
+                )
+            return None
+        newest = self.read(note)
+        if adopting is not (last is None):
             raise unsound(
-                f"The database holds {size} entries of the log, and {last.size} were signed: it was rolled back."
+                "There is a guard file already."
+                if adopting
+                else "There is no guard file beside a log that was signed; see `oncegate audit adopt`."
             )
+        last = last or Checkpoint(newest.origin, 0, EMPTY_ROOT)
+        if newest.size < last.size:
+            raise unsound(
+                f"The database holds {newest.size} entries, and {last.size} were signed: it was rolled back."
+            )
+        await self._require_extension(last, newest, log)
+        return note, newest
 
-    async def require_same(self, log: TreeLog) -> None:
-        """Nothing, or `LogUnsound` when the log is not an extension of what was signed last."""
-        last, size = self.last(), await log.size()
-        if last is None or last.size == 0:
-            return
-        self.require_not_shorter(size)
-        note = await log.checkpoint()
-        newest = Checkpoint.parse(open_note(note or "", self._verifiers).text)
-        wanted = consistency_tiles(last.size, newest.size)
-        tiles = await log.tiles(wanted)
+    async def _require_extension(self, last: Checkpoint, newest: Checkpoint, log: TreeLog) -> None:
+        between = consistency_tiles(last.size, newest.size) if last.size else ()
+        wanted = {*edge(newest.size), *between}
+        tiles = {TileId(*tile): hashes for tile, hashes in (await log.tiles(sorted(wanted))).items()}
         try:
-            known = {TileId(*tile): hashes for tile, hashes in tiles.items()}
-            proof = consistency_proof(last.size, newest.size, known)
-        except ValueError:
-            proof = (EMPTY_ROOT,)
-        if not verify_consistency(last.size, newest.size, last.root, newest.root, proof):
-            raise unsound(f"The log differs from what was signed at {last.size} entries: it was forked.")
+            found = root(newest.size, tiles)
+            proof = consistency_proof(last.size, newest.size, tiles) if last.size else ()
+        except ValueError as error:
+            raise unsound("Tiles of the log are missing or cut short.") from error
+        same = verify_consistency(last.size, newest.size, last.root, newest.root, proof)
+        if found != newest.root or not same:
+            raise unsound(
+                f"The log differs from what was signed at {last.size} entries: it was forked or altered."
+            )
 
     def advance(self, note: str) -> None:
         """Keep this checkpoint, unless a larger one is kept already. On disk when it returns."""
-        size = Checkpoint.parse(open_note(note, self._verifiers).text).size
-        last = self.last()
-        if last is not None and last.size >= size:
-            return
-        beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(note)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(self._path)
+        with self._alone():
+            last = self.last()
+            if last is not None and last.size >= self.read(note).size:
+                return
+            beside = self._path.with_name(f"{self._path.name}.{secrets.token_hex(6)}")
+            with beside.open("w", encoding="utf-8") as file:
+                file.write(note)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(self._path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Whoever else advances this file waits: reading and replacing must be one step."""
+        with self._path.with_name(f"{self._path.name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
 
 
 def unsound(why: str) -> LogUnsound:

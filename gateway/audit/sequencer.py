@@ -1,18 +1,19 @@
 """The sequencer: gives waiting entries their places, extends the tree over them and signs a checkpoint, in one commit.
 
 Order is that of sequencing, and within a batch that of writing; never that of ids or clocks. Any process may do it;
-the database lets one at a time. What
-it takes at once is bounded, so that on SQLite, where everything shares one writer, no gate waits long for its turn.
+the database lets one at a time. Nothing is signed on top of what does not extend the last checkpoint kept by the guard.
+What is taken at once is bounded: on SQLite, where everything shares one writer, no gate may wait long for its turn.
 """
 
+import asyncio
 from collections.abc import Sequence
 
 import orjson
 
 from gateway.audit.entries import subjects_of
-from gateway.audit.guard import Guard
+from gateway.audit.guard import Guard, unsound
 from gateway.audit.note import Checkpoint, Signer, sign_note
-from gateway.audit.tree import TileId, edge, grow, leaf_hash
+from gateway.audit.tree import EMPTY_ROOT, TileId, edge, grow, leaf_hash, root
 from gateway.errors import LogUnsound
 from gateway.ports import Clock, TreeLog
 from gateway.records import Extension, Tail, Tile
@@ -42,7 +43,10 @@ class Sequencer:
         self._clock = clock
         self._watch = watch
         self._telemetry = telemetry
+        self._known: Checkpoint | None = None
+        """The newest checkpoint that was seen to extend the guard's."""
         self._is_checked = False
+        self._most = _MOST_PER_COMMIT
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -50,44 +54,82 @@ class Sequencer:
         return tuple(signer.verifier_key for signer in self._signers)
 
     async def run(self) -> int:
-        """Give every waiting entry its place; how many there were. What is in the way is noted in the watch.
+        """Give every waiting entry its place; how many there were. Whatever is in the way is noted in the watch.
 
-        Raises `StoreUnavailable`; raises `LogUnsound` for a database that was rolled back or forked.
+        Raises what was in the way: `LogUnsound` for a database that was rolled back, forked or altered.
         """
-        done = 0
         try:
-            if not self._is_checked:
-                await self._guard.require_same(self._log)
-                await self._keep()  # the process before may have ended between its commit and the guard
-                self._is_checked = True
-            while (placed := await self._log.extend(_edge, self._append, most=_MOST_PER_COMMIT)) is not None:
-                done += placed
-                if placed:
-                    await self._keep()
-                if placed < _MOST_PER_COMMIT:
-                    break
-            self._watch.waiting_since = await self._log.waiting_since()
-            self._watch.problem = None
+            done = await self._run()
         except LogUnsound as error:
-            self._watch.waiting_since = await self._log.waiting_since()
-            self._watch.problem = error.detail
+            self._watch.is_unsound, self._watch.problem = True, error.detail
             raise
+        except Exception as error:
+            # It is not known then how long entries wait; the watch counts from the last round that succeeded.
+            self._watch.problem = f"The log's tree cannot be extended ({type(error).__name__}); see the log."
+            self._most = max(1, self._most // 2)
+            raise
+        self._watch.problem, self._watch.is_unsound, self._most = None, False, _MOST_PER_COMMIT
+        self._watch.waiting_since, self._watch.checked_at = await self._log.waiting_since(), self._clock()
         return done
 
-    async def _keep(self) -> None:
-        note = await self._log.checkpoint()
-        if note is not None:
-            self._guard.advance(note)
+    async def _run(self) -> int:
+        done = 0
+        if not self._is_checked:
+            await self._verify()
+        while True:
+            try:
+                placed = await self._log.extend(_edge, self._append, most=self._most)
+            except _Moved:  # another process was at it meanwhile: first see that it extended what we know
+                await self._verify()
+                continue
+            if placed:
+                await self._verify()
+                done += placed
+            if placed is None or placed < self._most:
+                return done
+
+    async def _verify(self) -> None:
+        """See that the newest checkpoint extends the guard's, and let the guard keep it."""
+        verified = await self._guard.verified(self._log)
+        if (
+            verified is None
+        ):  # a log that begins: kept as empty first, so that a missing guard always means something
+            note = self._sign(0, EMPTY_ROOT)
+            self._known = None
+        else:
+            note, self._known = verified
+        await asyncio.to_thread(self._guard.advance, note)
+        self._is_checked = True
+
+    async def adopt(self) -> Checkpoint | None:
+        """Begin to guard a log that has lost its guard file, as it stands; the operator answers for it.
+
+        Raises `LogUnsound` when there is a guard, or when the tiles do not give the root that was signed.
+        """
+        verified = await self._guard.verified(self._log, adopting=True)
+        if verified is None:
+            return None
+        await asyncio.to_thread(self._guard.advance, verified[0])
+        return verified[1]
+
+    def _sign(self, size: int, root_hash: bytes) -> str:
+        return sign_note(Checkpoint(self._signers[0].name, size, root_hash).text(), self._signers)
 
     def _append(self, tail: Tail) -> Extension:
-        # Looked at where it is signed: the file may have moved on since this process looked last.
-        self._guard.require_not_shorter(tail.size)
-        leaves = [leaf_hash(leaf) for _, leaf in tail.waiting]
-        grown = grow(tail.size, {TileId(*tile): hashes for tile, hashes in tail.tiles.items()}, leaves)
-        text = Checkpoint(self._signers[0].name, grown.size, grown.root).text()
-        note = sign_note(text, self._signers)
-        tiles = {(tile.level, tile.index): hashes for tile, hashes in grown.tiles.items()}
-        return Extension(grown.size, tiles, note, self._clock(), _about(tail))
+        known = None if tail.note is None else self._guard.read(tail.note)
+        if known != self._known:
+            raise _Moved
+        tiles = {TileId(*tile): hashes for tile, hashes in tail.tiles.items()}
+        if (known.size, known.root) != (tail.size, root(tail.size, tiles)) if known else tail.size:
+            raise unsound("The tiles of the log do not give the root that was signed: it was altered.")
+        grown = grow(tail.size, tiles, [leaf_hash(leaf) for _, leaf in tail.waiting])
+        note = self._sign(grown.size, grown.root)
+        changed = {(tile.level, tile.index): hashes for tile, hashes in grown.tiles.items()}
+        return Extension(grown.size, changed, note, self._clock(), _about(tail))
+
+
+class _Moved(Exception):
+    """The log is longer than when it was looked at last."""
 
 
 def _about(tail: Tail) -> list[tuple[str, int]]:

@@ -776,8 +776,11 @@ class _Run:
         newest = _open_note(self._newest_note(), self._keys, Said("The newest checkpoint", "最新检查点"))
         signers = ", ".join(sorted(f"{_shown(key.name)}+{key.id.hex()}" for key in newest.signers))
         if self._keys[0] not in newest.signers:
-            old = Said("The newest checkpoint is signed by an older key only.", "最新检查点仅由旧密钥签名。")
-            self.warnings.append(old)
+            # Whoever got hold of a key that was replaced could have written the whole log anew.
+            raise _Altered(
+                "The newest checkpoint is not signed by the newest key, the first one given.",
+                "最新检查点未由最新密钥（所给的第一个）签名。",
+            )
         self.checkpoints = 1
         self._say(f"The newest checkpoint is signed by {signers}.", f"最新检查点由 {signers} 签名。")
         return newest

@@ -17,6 +17,7 @@ from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
 from gateway.app import make_sequencer, utc_now
 from gateway.audit.bundle import write_bundle
+from gateway.audit.entries import make_entry
 from gateway.audit.note import Verifier
 from gateway.audit.reading import checkpoints_before, newest, proof_of
 from gateway.audit.verify import main as verify_main
@@ -34,10 +35,12 @@ from gateway.cli.common import (
     runtime_of,
 )
 from gateway.ports import TreeLog
+from gateway.records import EntryKind, GateRequest, GateWrite
 from gateway.reports.ledger_lines import lines_of
 from gateway.reports.ledger_words import LABELS, Language, say
 from gateway.reports.use import as_document
 from gateway.reports.uses import ledger_of
+from gateway.runtime import Runtime
 
 _AT_ONCE = 5_120
 
@@ -80,6 +83,7 @@ async def export(
     """The whole log as one file that anybody can verify offline; entries that wait are given their places first."""
     async with runtime_of(state) as runtime:
         sequencer = make_sequencer(runtime)
+        await _note_export(runtime)
         await sequencer.run()
         log = runtime.store.log
         signed = await newest(log, sequencer.keys)
@@ -112,6 +116,21 @@ async def export(
         out.print("Verify with:", *(f"--key {key}" for key in sequencer.keys), markup=False, soft_wrap=True)
 
 
+async def _note_export(runtime: Runtime) -> None:
+    """Who takes the log out is in the log; it also brings a checkpoint signed by the newest key."""
+    now = runtime.clock()
+    facts = {"subject": None, "what": "export"}
+    entry = make_entry(
+        runtime.new_reference("aud", now),
+        EntryKind.audit_lookup,
+        now,
+        caller="oncegate",
+        request=None,
+        facts=facts,
+    )
+    await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
+
+
 def _pulled(log: TreeLog, size: int, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
     """Every leaf, read by the loop a few thousand at a time: a long log never stands in memory as a whole."""
     for begin in range(0, size, _AT_ONCE):
@@ -121,6 +140,17 @@ def _pulled(log: TreeLog, size: int, loop: asyncio.AbstractEventLoop) -> Iterato
 
 async def _all(reading: Awaitable[Sequence[bytes]]) -> Sequence[bytes]:
     return await reading
+
+
+@group.command("adopt")
+@command
+async def adopt(state: State = None) -> None:
+    """Guard a log whose guard file is lost, as it stands. First compare its checkpoint with a witness or a receipt."""
+    async with runtime_of(state) as runtime:
+        checkpoint = await make_sequencer(runtime).adopt()
+    if checkpoint is None:
+        fail("Nothing was signed yet, so there is nothing to adopt.")
+    out.print(f"Guarded from now on: {checkpoint.size} entries, root {checkpoint.root.hex()}.", markup=False)
 
 
 @group.command("witness")

@@ -1,10 +1,11 @@
 """`/v1/audit/…`: the log as anybody can check it (C2SP tlog-tiles), and as auditors search it."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
+from pydantic import AfterValidator, Field
 
 from gateway.audit.reading import proof_of, tile_at
 from gateway.errors import NotFound
@@ -23,6 +24,19 @@ from gateway.http.schemas.registry import EntryPage
 from gateway.records import CallerRole, Entry, EntryFilter, EntryKind
 
 router = APIRouter(tags=["audit"])
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a time needs its zone, such as Z")
+    return moment
+
+
+# Not pydantic's own: it takes numbers for times too.
+Instant = Annotated[
+    str, Field(min_length=20, json_schema_extra={"format": "date-time"}), AfterValidator(_instant)
+]
 
 _TEXT: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
 _BYTES: dict[int | str, dict[str, Any]] = {200: {"content": {"application/octet-stream": {}}}}
@@ -54,10 +68,13 @@ async def get_key(request: Request) -> Response:
 @router.get(
     "/v1/audit/tile/{path:path}",
     summary="A tile of the tree, or a bundle of entries",
-    responses={**_BYTES, **problem_responses(404, 422, 503)},
+    responses={**_BYTES, **problem_responses(401, 403, 404, 422, 503)},
+    openapi_extra={"security": [{}, {"bearer": []}]},
 )
 async def get_tile(request: Request, path: str) -> Response:
     """`{L}/{N}` hashes of level L, `entries/{N}` leaves; `.p/{W}` for the first W of a tile that is not full."""
+    if path.startswith("entries/") and not runtime_of(request).settings.log_entries_public:
+        caller_of(request, CallerRole.auditor)
     try:
         content = await tile_at(f"tile/{path}", runtime_of(request).store.log)
     except ValueError:
@@ -102,12 +119,12 @@ async def get_entries(
     ] = None,
     kind: Annotated[EntryKind | None, Query(description="intent, outcome, consent.given …")] = None,
     caller: Annotated[str | None, Query(max_length=100, description="Client id of the caller.")] = None,
-    since: Annotated[AwareDatetime | None, Query(description="Written at that time or later.")] = None,
-    until: Annotated[AwareDatetime | None, Query(description="Written before that time.")] = None,
+    since: Annotated[Instant | None, Query(description="Written at that time or later.")] = None,
+    until: Annotated[Instant | None, Query(description="Written before that time.")] = None,
 ) -> Response:
     """For auditors: references, codes and times. The private part of an entry is not shown here."""
     caller_of(request, CallerRole.auditor)
-    wanted = EntryFilter(about, kind, caller, since, until)
+    wanted = EntryFilter(about, kind, caller, since, until)  # type: ignore[arg-type]  # times by now
     rows = await runtime_of(request).store.entries.search(wanted, after=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda entry: entry.id)
     return json_response({"entries": [_entry(entry) for entry in shown], "next_cursor": following})

@@ -169,6 +169,10 @@ def _result(
         return _plain("unknown" if is_lost else "in_progress", names)
     if outcome["result"] == "unknown":
         return _plain("unknown", names)
+    if intent.get("omitted") or outcome.get(
+        "omitted"
+    ):  # too long for a leaf: the details are sealed beside it
+        return _plain("released_some" if outcome["result"] == "released" else "nothing_found", names)
     asks = [ask for ask in intent["asks"] if ask[0] in roles]
     if not any(ask[3] for ask in asks):
         is_refusal = any(ask[5] != ReasonCode.already_answered for ask in asks)

@@ -36,6 +36,9 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> b
         raise NotFound("unknown_resolution", "There is no such resolution of yours; check its id.")
     if draft.sealed is None or runtime.clock() >= draft.valid_until:
         raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
+    runtime.watch.require_current(
+        runtime.clock(), sensitive=True
+    )  # a draft does not say; the stricter limit holds
     if not await _pass_gate(draft, caller, runtime):
         raise Gone("consent_ended", "A consent this answer rests on has ended; resolve the form again.")
     runtime.telemetry.entries(EntryKind.reread)

@@ -114,6 +114,7 @@ async def note_release(
     passage: Passage, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], runtime: Runtime
 ) -> Released:
     """The answer, once its outcome entry and draft are durable. Settled before the gate; again only if it narrows."""
+    runtime.watch.require_current(runtime.clock(), sensitive=passage.plan.compiled.is_sensitive)
     settled = settle(passage.plan, decisions, replies, passage.now)
     ids = {
         "resolution": passage.id,

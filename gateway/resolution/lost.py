@@ -4,11 +4,14 @@ Each is closed by an outcome entry that says so, `unknown`: to be taken as relea
 and every intent of the log has an end.
 """
 
+from contextlib import suppress
 from datetime import timedelta
+from itertools import pairwise
 
 import orjson
 
 from gateway.audit.entries import make_entry
+from gateway.errors import Conflict
 from gateway.records import Entry, EntryKind, GateRequest, GateWrite
 from gateway.runtime import Runtime
 
@@ -45,12 +48,23 @@ class LostIntents:
         told, now = orjson.loads(intent.leaf), runtime.clock()
         known = {name: told[name] for name in _FACTS if name in told}
         entry = make_entry(
-            runtime.new_reference("aud", now),
+            _closing_id(intent.id),
             EntryKind.outcome,
             now,
             caller="oncegate",
             request=intent.request,
             facts={**known, "result": "unknown", "fields": {}, "intent": intent.id},
         )
-        await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
-        runtime.telemetry.entries(EntryKind.outcome)
+        with suppress(Conflict):  # another worker closed it
+            await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
+            runtime.telemetry.entries(EntryKind.outcome)
+
+
+def _closing_id(intent_id: str) -> str:
+    """The same for every worker, so that an intent is closed once: the next id after the intent's."""
+    head, last = intent_id[:-1], intent_id[-1]
+    return f"{head}{_NEXT.get(last, '0')}"
+
+
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_NEXT = dict(pairwise(_DIGITS))

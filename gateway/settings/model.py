@@ -191,6 +191,12 @@ class Settings(BaseSettings):
         description="File that keeps the last checkpoint outside the database, so that a rolled-back one is noticed.",
         json_schema_extra={"shown": "log.guard in state_dir"},
     )
+    log_entries_public: bool = Field(
+        default_factory=_is_development,
+        description="Whether /v1/audit/tile/entries/… is open to everybody; else it needs the role auditor. "
+        "Entries name nobody, but whoever knows a subject's reference can follow it through them.",
+        json_schema_extra={"shown": "true in development"},
+    )
     log_sequence_ms: int = Field(
         200, ge=20, le=60_000, description="How often waiting entries are given their places, in ms."
     )

@@ -91,7 +91,9 @@ class SqlTreeLog:
                 return 0
             waiting = [(row[0], row[1]) for row in rows]
             size = int(connection.scalar(_SIZE) or 0)
-            extension = append(Tail(size, _tiles(connection, edge(size)), waiting))
+            extension = append(
+                Tail(size, _tiles(connection, edge(size)), connection.scalar(_NEWEST), waiting)
+            )
             _write(connection, self._put_tile, waiting, extension)
             connection.execute(_PLACED, [{"placed": row[2]} for row in rows])
             return len(rows)

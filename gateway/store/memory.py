@@ -305,7 +305,7 @@ class MemoryTreeLog(_Part):
             return 0
         size = len(tables.places)
         seen = {tile: tables.tiles[tile] for tile in edge(size) if tile in tables.tiles}
-        extension = append(Tail(size, seen, waiting))
+        extension = append(Tail(size, seen, await self.checkpoint(), waiting))
         tables.places.extend(key for key, _ in waiting)
         tables.tiles.update(extension.tiles)
         tables.checkpoints[extension.size] = extension.note

@@ -126,7 +126,27 @@ def test_a_leaf_always_fits_its_bundle(fields: int) -> None:
     assert {**told, **private.get("omitted", {})}["fields"] == facts["fields"]
     assert told["asks"] == facts["asks"]
     assert told.get("omitted", []) == sorted(private.get("omitted", {}))
+    assert set(told["fields"]) == {"filled"}
     assert ("omitted" in told) is (fields > 10)
+
+
+def test_on_what_ground_somebody_was_asked_is_never_omitted() -> None:
+    """Of an intent too long for a leaf the items go, not the sources, decisions and grounds."""
+    items = [f"person.item{number:05d}" for number in range(8_000)]
+    facts = {"asks": [["applicant", "civil", items, True, "R-1", "consent:cns_1"]]}
+    made = make_entry(
+        "aud_1",
+        EntryKind.intent,
+        NOW,
+        caller="hall",
+        request="res_1",
+        facts=facts,
+        private={},
+        sealer=ENVELOPE,
+    )
+
+    assert orjson.loads(made.leaf)["asks"] == [["applicant", "civil", [], True, "R-1", "consent:cns_1"]]
+    assert open_private(made, ENVELOPE)["omitted"] == facts
 
 
 def test_canonical_is_compact_and_utf8() -> None:

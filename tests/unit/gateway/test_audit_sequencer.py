@@ -13,7 +13,7 @@ from gateway.audit.note import Checkpoint, Signer, Verifier, open_note
 from gateway.audit.reading import checkpoints_before, newest, proof_of, tile_at
 from gateway.audit.sequencer import Sequencer
 from gateway.audit.tree import leaf_hash, unpack_entries
-from gateway.errors import LogUnsound
+from gateway.errors import LogUnsound, Unavailable
 from gateway.records import EntryKind, GateRequest, GateWrite
 from gateway.store import MemoryStore
 from gateway.telemetry import Telemetry
@@ -155,29 +155,107 @@ async def test_a_rolled_back_database_is_not_signed(begin: Callable[..., World])
     assert await restored.store.log.size() == 0
     assert await restored.store.log.checkpoint() is None
     assert "rolled back" in (restored.watch.problem or "")
-    assert len(restored.watch.problems(NOW)) == 2
+    assert len(restored.watch.problems(NOW)) == 1
+    with pytest.raises(Unavailable):  # withdrawn consents may stand again there: nothing leaves
+        restored.watch.require_current(NOW, sensitive=False)
 
 
-async def test_a_forked_database_is_not_signed(begin: Callable[..., World]) -> None:
-    """As long as what was signed, but with another history: refused when a process begins to sign it."""
+async def test_a_forked_database_is_not_signed(begin: Callable[..., World], tmp_path: Path) -> None:
+    """As long as what was signed, or longer, but with another history: refused by whoever has the guard."""
     world = begin()
     await world.log(2)
     await world.sequencer.run()
-    elsewhere = begin()  # a copy that was written on by itself, with no guard beside it
+    elsewhere = begin()  # a copy that was written on by itself, with a guard of its own
+    guard = Guard(tmp_path / "elsewhere.guard", [verifier()])
     elsewhere.sequencer = Sequencer(
-        elsewhere.store.log,
-        (SIGNER,),
-        Guard(Path("/nonexistent/log.guard"), [verifier()]),
-        lambda: NOW,
-        elsewhere.watch,
-        Telemetry(),
+        elsewhere.store.log, (SIGNER,), guard, lambda: NOW, elsewhere.watch, Telemetry()
     )
     await elsewhere.log(3, at=NOW + timedelta(seconds=1))
-    with pytest.raises(FileNotFoundError):  # its guard cannot be kept, but the copy is signed by now
-        await elsewhere.sequencer.run()
+    await elsewhere.sequencer.run()
 
     with pytest.raises(LogUnsound, match="forked"):
         await begin(elsewhere.store).sequencer.run()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_an_altered_tree_is_not_signed_further(begin: Callable[..., World], restarts: bool) -> None:
+    """Somebody with the database but without the key changed an entry and its hash: nothing is put on top of it."""
+    world = begin()
+    await world.log(5)
+    await world.sequencer.run()
+    tables = world.store.log._tables  # type: ignore[attr-defined]  # what an administrator can reach
+    tables.tiles[0, 0] = leaf_hash(b"another") + tables.tiles[0, 0][32:]
+    after = begin(world.store) if restarts else world
+    after.count = 5
+    await after.log(3)
+
+    with pytest.raises(LogUnsound, match="altered"):
+        await after.sequencer.run()
+
+    assert await world.store.log.size() == 5
+
+
+async def test_another_process_may_extend_in_between(begin: Callable[..., World]) -> None:
+    """What it signed extends what this one knows, so this one goes on from there."""
+    one = begin()
+    await one.log(2)
+    await one.sequencer.run()
+    other = begin(one.store)
+    other.count = 2
+    await other.log(2)
+    await other.sequencer.run()
+    one.count = 4
+    await one.log(1)
+
+    assert await one.sequencer.run() == 1
+    assert (await one.read()).size == 5
+
+
+async def test_a_log_without_its_guard_waits_for_an_operator(
+    begin: Callable[..., World], tmp_path: Path
+) -> None:
+    """A guard file that is gone may mean a restored disk: it is adopted by a person, and only where there is none."""
+    world = begin()
+    await world.log(3)
+    await world.sequencer.run()
+    with pytest.raises(LogUnsound, match="already"):
+        await world.sequencer.adopt()
+    (tmp_path / "log.guard").unlink()
+    again = begin(world.store)
+    with pytest.raises(LogUnsound, match="no guard file"):
+        await again.sequencer.run()
+
+    adopted = await again.sequencer.adopt()
+
+    assert adopted is not None
+    assert adopted.size == 3
+    assert await again.sequencer.run() == 0
+    assert not again.watch.is_unsound
+
+
+async def test_not_to_know_counts_as_waiting(begin: Callable[..., World]) -> None:
+    """When a round fails for any reason, the lag grows from the last that succeeded; the next success ends it."""
+    world = begin()
+    world.watch.checked_at = NOW - timedelta(hours=5)
+    await world.log()
+    good, world.sequencer._log = world.sequencer._log, Broken()  # type: ignore[assignment]
+
+    with pytest.raises(ZeroDivisionError):
+        await world.sequencer.run()
+    assert world.watch.lag(NOW) == timedelta(hours=5)
+    assert len(world.watch.problems(NOW)) == 2
+
+    world.sequencer._log = good
+    await world.sequencer.run()
+    assert (world.watch.lag(NOW), world.watch.problems(NOW)) == (timedelta(0), [])
+
+
+class Broken:
+    """A log that fails in a way nobody foresaw."""
+
+    async def checkpoint(self) -> str | None:
+        """Never."""
+        raise ZeroDivisionError
 
 
 async def test_a_process_that_begins_on_a_sound_log_goes_on(begin: Callable[..., World]) -> None:

@@ -33,6 +33,21 @@ def test_the_longer_entries_wait_the_less_is_released(
     assert len(watch.problems(NOW)) == problems
 
 
+def test_a_log_that_is_not_ours_stops_everything_at_once() -> None:
+    """However short the lag."""
+    watch = LogWatch(is_unsound=True, problem="rolled back")
+
+    assert not passes(watch, sensitive=False)
+
+
+def test_not_having_heard_is_a_lag_too() -> None:
+    """A sequencer that no longer tells how long entries wait is as bad as one that tells they wait."""
+    watch = LogWatch(checked_at=NOW - timedelta(hours=5))
+
+    assert watch.lag(NOW) == timedelta(hours=5)
+    assert not passes(watch, sensitive=False)
+
+
 def test_nothing_waits_at_first() -> None:
     """A process that has not looked yet stops nothing."""
     watch = LogWatch()
