@@ -22,6 +22,7 @@ from typing import Any
 
 import psutil
 from sqlalchemy import create_engine, insert
+from sqlalchemy.engine import make_url
 from stdnum.cn import ric
 
 from field_registry.load import load_registry
@@ -35,6 +36,7 @@ from gateway.runtime import Runtime
 from gateway.security import hash_client_secret, new_client_secret
 from gateway.settings import load_settings
 from gateway.store.consents import _consent_row, _event_row
+from gateway.store.database import sqlite_engine
 from gateway.store.log import write_entries
 from gateway.store.migrate import migrate
 from gateway.store.tables import consent, consent_event
@@ -141,7 +143,8 @@ async def seed(
     """Publish registry, form and policy, register the client, record everybody's consent: (identifier, consent)."""
     settings = load_settings(environment)
     migrate(settings.database_url)
-    engine = create_engine(settings.database_url)
+    url = make_url(settings.database_url)
+    engine = sqlite_engine(url, pool_size=1) if settings.is_sqlite else create_engine(url)
     runtime = make_runtime(settings)
     now = runtime.clock()
     publisher = Publisher(runtime.store, "bench", now, runtime.new_reference)
