@@ -102,7 +102,7 @@ def make_sequencer(runtime: Runtime) -> Sequencer:
         Signer.from_seed(settings.log_origin, ring.derive("log-signing", root=root)) for root in ring.ids
     ]
     guard = Guard(settings.log_guard_file, [Verifier.parse(signer.verifier_key) for signer in signers])
-    return Sequencer(runtime.store.log, signers, guard, runtime.clock, runtime.watch, runtime.telemetry)
+    return Sequencer(runtime.store.log, signers, guard, runtime.clock, runtime.watch)
 
 
 def open_sources(published: Registry, runtime: Runtime) -> SourcePool:

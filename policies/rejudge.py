@@ -1,4 +1,4 @@
-"""Judging again: at each gate the consents are read afresh, and what no longer stands is no longer released."""
+"""Judging again: at the second gate the consents are read afresh, and what no longer stands is not released."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

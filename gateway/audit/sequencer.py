@@ -17,7 +17,6 @@ from gateway.audit.tree import EMPTY_ROOT, TileId, edge, grow, leaf_hash, root
 from gateway.errors import LogUnsound
 from gateway.ports import Clock, TreeLog
 from gateway.records import Extension, Tail, Tile
-from gateway.telemetry import Telemetry
 from gateway.watch import LogWatch
 
 # 2,000 leaves take some 30 ms.
@@ -35,14 +34,12 @@ class Sequencer:
         guard: Guard,
         clock: Clock,
         watch: LogWatch,
-        telemetry: Telemetry,
     ) -> None:
         self._log = log
         self._signers = signers
         self._guard = guard
         self._clock = clock
         self._watch = watch
-        self._telemetry = telemetry
         self._known: Checkpoint | None = None
         """The newest checkpoint that was seen to extend the guard's."""
         self._is_checked = False
@@ -61,6 +58,7 @@ class Sequencer:
         try:
             done = await self._run()
         except LogUnsound as error:
+            self._is_checked = False  # until it is sound again every round looks, also when nothing waits
             self._watch.is_unsound, self._watch.problem = True, error.detail
             raise
         except Exception as error:
@@ -91,13 +89,8 @@ class Sequencer:
     async def _verify(self) -> None:
         """See that the newest checkpoint extends the guard's, and let the guard keep it."""
         verified = await self._guard.verified(self._log)
-        if (
-            verified is None
-        ):  # a log that begins: kept as empty first, so that a missing guard always means something
-            note = self._sign(0, EMPTY_ROOT)
-            self._known = None
-        else:
-            note, self._known = verified
+        # A log that begins is kept as empty first, so that a missing guard always means something.
+        note, self._known = verified or (self._sign(0, EMPTY_ROOT), None)
         await asyncio.to_thread(self._guard.advance, note)
         self._is_checked = True
 
@@ -120,7 +113,8 @@ class Sequencer:
         if known != self._known:
             raise _Moved
         tiles = {TileId(*tile): hashes for tile, hashes in tail.tiles.items()}
-        if (known.size, known.root) != (tail.size, root(tail.size, tiles)) if known else tail.size:
+        signed = (known.size, known.root) if known else (0, EMPTY_ROOT)
+        if signed != (tail.size, root(tail.size, tiles)):
             raise unsound("The tiles of the log do not give the root that was signed: it was altered.")
         grown = grow(tail.size, tiles, [leaf_hash(leaf) for _, leaf in tail.waiting])
         note = self._sign(grown.size, grown.root)

@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 from urllib.request import urlopen
@@ -17,8 +17,8 @@ from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
 from gateway.app import make_sequencer, utc_now
 from gateway.audit.bundle import write_bundle
-from gateway.audit.entries import make_entry
 from gateway.audit.note import Verifier
+from gateway.audit.noting import note
 from gateway.audit.reading import checkpoints_before, newest, proof_of
 from gateway.audit.verify import main as verify_main
 from gateway.audit.witness import Fetch, Refused, Witness
@@ -35,12 +35,11 @@ from gateway.cli.common import (
     runtime_of,
 )
 from gateway.ports import TreeLog
-from gateway.records import EntryKind, GateRequest, GateWrite
+from gateway.records import EntryKind
 from gateway.reports.ledger_lines import lines_of
 from gateway.reports.ledger_words import LABELS, Language, say
 from gateway.reports.use import as_document
 from gateway.reports.uses import ledger_of
-from gateway.runtime import Runtime
 
 _AT_ONCE = 5_120
 
@@ -83,20 +82,21 @@ async def export(
     """The whole log as one file that anybody can verify offline; entries that wait are given their places first."""
     async with runtime_of(state) as runtime:
         sequencer = make_sequencer(runtime)
-        await _note_export(runtime)
+        # Who takes the log out is in the log; it also brings a checkpoint signed by the newest key.
+        await note(EntryKind.audit_lookup, {"subject": None, "what": "export"}, runtime)
         await sequencer.run()
         log = runtime.store.log
         signed = await newest(log, sequencer.keys)
         if signed is None:
             fail("Nothing has been logged yet; there is nothing to export.")
-        note, size = signed[0], signed[1].size
+        checkpoint, size = signed[0], signed[1].size
         earlier = await checkpoints_before(log, size)
         with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
             task = progress.add_task("entries", total=size)
             await asyncio.to_thread(
                 write_bundle,
                 bundle,
-                checkpoint=note,
+                checkpoint=checkpoint,
                 earlier=earlier,
                 keys=sequencer.keys,
                 entries=_pulled(log, size, asyncio.get_running_loop()),
@@ -116,30 +116,11 @@ async def export(
         out.print("Verify with:", *(f"--key {key}" for key in sequencer.keys), markup=False, soft_wrap=True)
 
 
-async def _note_export(runtime: Runtime) -> None:
-    """Who takes the log out is in the log; it also brings a checkpoint signed by the newest key."""
-    now = runtime.clock()
-    facts = {"subject": None, "what": "export"}
-    entry = make_entry(
-        runtime.new_reference("aud", now),
-        EntryKind.audit_lookup,
-        now,
-        caller="oncegate",
-        request=None,
-        facts=facts,
-    )
-    await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
-
-
 def _pulled(log: TreeLog, size: int, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
     """Every leaf, read by the loop a few thousand at a time: a long log never stands in memory as a whole."""
     for begin in range(0, size, _AT_ONCE):
         reading = log.leaves(begin, min(begin + _AT_ONCE, size))
-        yield from asyncio.run_coroutine_threadsafe(_all(reading), loop).result()
-
-
-async def _all(reading: Awaitable[Sequence[bytes]]) -> Sequence[bytes]:
-    return await reading
+        yield from asyncio.run_coroutine_threadsafe(reading, loop).result()
 
 
 @group.command("adopt")

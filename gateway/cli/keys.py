@@ -2,9 +2,9 @@
 
 import typer
 
-from gateway.audit.entries import make_entry
+from gateway.audit.noting import note
 from gateway.cli.common import AsJson, State, command, out, print_json, runtime_of, settings_of
-from gateway.records import EntryKind, GateRequest, GateWrite
+from gateway.records import EntryKind
 from gateway.security import rotate_root_key
 
 group = typer.Typer(help="Keys: rotate.", no_args_is_help=True)
@@ -31,10 +31,4 @@ async def rotate(state: State = None, as_json: AsJson = False) -> None:
 
 async def _note(key: str, state: State) -> str:
     async with runtime_of(state) as runtime:
-        now = runtime.clock()
-        entry_id = runtime.new_reference("aud", now)
-        entry = make_entry(
-            entry_id, EntryKind.keys_rotated, now, caller="oncegate", request=None, facts={"key": key}
-        )
-        await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
-    return entry_id
+        return await note(EntryKind.keys_rotated, {"key": key}, runtime)

@@ -7,9 +7,9 @@ import orjson
 
 from field_registry import Subject
 from forms.definition import Form
-from gateway.audit.entries import make_entry
+from gateway.audit.noting import ITSELF, note
 from gateway.errors import NotFound
-from gateway.records import Entry, EntryKind, GateRequest, GateWrite
+from gateway.records import Entry, EntryKind
 from gateway.reports.ledger import Leaf, Names, uses
 from gateway.reports.ledger_words import LABELS, Language, say
 from gateway.reports.use import Use
@@ -20,7 +20,6 @@ from policies.document import policy_from_document
 
 _AT_ONCE = 1_000
 _OF_RESOLUTIONS = frozenset({EntryKind.intent, EntryKind.outcome})
-_ITSELF = "oncegate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ async def ledger_of(
     names = await _names(leaves, runtime, language)
     found = uses(leaves, ref or "", names, runtime.clock() - LOST_AFTER)
     shown = found[-limit:]
-    await _note(ref, len(shown), caller, runtime)
+    await note(EntryKind.audit_lookup, {"subject": ref, "shown": len(shown)}, runtime, caller=caller)
     return Ledger(shown, len(found) - len(shown))
 
 
@@ -71,15 +70,6 @@ async def _of_request(request: str, runtime: Runtime) -> list[Entry]:
         if len(page) < _AT_ONCE:
             break
     return found
-
-
-async def _note(ref: str | None, shown: int, caller: str, runtime: Runtime) -> None:
-    now = runtime.clock()
-    entry_id = runtime.new_reference("aud", now)
-    facts = {"subject": ref, "shown": shown}
-    entry = make_entry(entry_id, EntryKind.audit_lookup, now, caller=caller, request=None, facts=facts)
-    await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
-    runtime.telemetry.entries(EntryKind.audit_lookup)
 
 
 async def _names(leaves: Sequence[Leaf], runtime: Runtime, language: Language) -> Names:
@@ -132,7 +122,7 @@ async def _forms(leaves: Sequence[Leaf], runtime: Runtime) -> dict[tuple[str, in
 
 
 async def _callers(ids: Iterable[str], runtime: Runtime, language: Language) -> dict[str, tuple[str, str]]:
-    callers = {_ITSELF: (say(LABELS["itself"], language), "")}
+    callers = {ITSELF: (say(LABELS["itself"], language), "")}
     for client_id in sorted(set(ids) - callers.keys()):
         client = await runtime.store.clients.client(client_id)
         if client is not None:

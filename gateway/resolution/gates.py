@@ -170,7 +170,7 @@ def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     told: list[list[Any]] = []
     for call in plan.asking.calls:
         of_call = [decisions[place] for place in call.places]
-        together: dict[int, tuple[Decision, Sequence[str]]] = {id(of_call[0]): (of_call[0], call.items)}
+        together: Mapping[int, tuple[Decision, Sequence[str]]] = {id(of_call[0]): (of_call[0], call.items)}
         if len(set(map(id, of_call))) > 1:  # mostly one: forty asks share two or three decisions
             together = _apart(of_call, call.items)
         told += [
@@ -180,12 +180,12 @@ def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     return told
 
 
-def _apart(decisions: Sequence[Decision], items: Sequence[str]) -> dict[int, tuple[Decision, Sequence[str]]]:
+def _apart(decisions: Sequence[Decision], items: Sequence[str]) -> dict[int, tuple[Decision, list[str]]]:
     """The items under each of several decisions."""
     apart: dict[int, tuple[Decision, list[str]]] = {}
     for decision, item in zip(decisions, items, strict=True):
         apart.setdefault(id(decision), (decision, []))[1].append(item)
-    return dict(apart.items())
+    return apart
 
 
 def _footing(decision: Decision) -> str:

@@ -11,12 +11,14 @@ from itertools import pairwise
 import orjson
 
 from gateway.audit.entries import make_entry
+from gateway.audit.noting import ITSELF
 from gateway.errors import Conflict
 from gateway.records import Entry, EntryKind, GateRequest, GateWrite
 from gateway.runtime import Runtime
 
 LOST_AFTER = timedelta(seconds=60)
-"""No request takes longer: patience ends at 50 seconds, and a commit at four."""
+"""Longer than requests take: patience ends at 50 seconds, a commit at four. Should one outlive it all the same, its
+real outcome follows, and whoever reads the log prefers that."""
 
 _LOOK_BACK = timedelta(days=1)
 _AT_ONCE = 500
@@ -51,7 +53,7 @@ class LostIntents:
             _closing_id(intent.id),
             EntryKind.outcome,
             now,
-            caller="oncegate",
+            caller=ITSELF,
             request=intent.request,
             facts={**known, "result": "unknown", "fields": {}, "intent": intent.id},
         )

@@ -37,8 +37,6 @@ log = structlog.get_logger(__name__)
 STATEMENT_SECONDS = 3
 _PATIENCE = timedelta(seconds=4)
 _SQLITE_READERS = 4
-# Taken by a new file only. A sealed answer is some 17 KB: at the usual 4 KB a commit costs a fifth more.
-_PAGE = "page_size=8192"
 _POSTGRES: dict[str, Any] = {
     "connect_timeout": STATEMENT_SECONDS,
     "options": f"-c statement_timeout={STATEMENT_SECONDS}s",
@@ -217,7 +215,7 @@ def sqlite_engine(
         connection.isolation_level = None  # the driver must not begin transactions of its own
         waits = f"busy_timeout={wait_seconds * 1000}"
         references = f"foreign_keys={int(foreign_keys)}"
-        for pragma in (waits, _PAGE, "journal_mode=WAL", "synchronous=FULL", references):
+        for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", references):
             connection.execute(f"PRAGMA {pragma}").close()
 
     @event.listens_for(engine, "begin")

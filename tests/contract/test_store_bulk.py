@@ -1,10 +1,7 @@
 """What every request goes through, on both databases: many ids and many rows to a statement."""
 
-import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +11,6 @@ from sqlalchemy.exc import StatementError
 from gateway.records import Entry
 from gateway.store.bulk import among, insert_rows
 from gateway.store.log import entry_row
-from gateway.store.migrate import migrate
 from gateway.store.tables import audit_entry
 
 _AMONG = select(audit_entry.c.id).where(among(audit_entry.c.id, "ids")).order_by(audit_entry.c.id)
@@ -120,14 +116,6 @@ def test_ids_are_found_by_index(connection: Connection) -> None:
     assert "autoindex_audit_entry" in steps or "pk_audit_entry" in steps
     assert "SCAN audit_entry" not in steps
     assert "Seq Scan" not in steps
-
-
-def test_a_new_file_has_pages_for_sealed_answers(tmp_path: Path) -> None:
-    """The size is set before the first table is made; later it could not be."""
-    migrate(f"sqlite:///{tmp_path}/new.db")
-
-    with closing(sqlite3.connect(tmp_path / "new.db")) as file:
-        assert file.execute("PRAGMA page_size").fetchone() == (8192,)
 
 
 def _written(connection: Connection) -> str:

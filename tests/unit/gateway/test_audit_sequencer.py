@@ -16,7 +16,6 @@ from gateway.audit.tree import leaf_hash, unpack_entries
 from gateway.errors import LogUnsound, Unavailable
 from gateway.records import EntryKind, GateRequest, GateWrite
 from gateway.store import MemoryStore
-from gateway.telemetry import Telemetry
 from gateway.watch import LogWatch
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -61,7 +60,7 @@ def begin(tmp_path: Path) -> Callable[..., World]:
     def make(store: MemoryStore | None = None, *, signers: tuple[Signer, ...] = (SIGNER,)) -> World:
         kept, watch = store or MemoryStore(), LogWatch()
         guard = Guard(tmp_path / "log.guard", [verifier(each) for each in signers])
-        sequencer = Sequencer(kept.log, signers, guard, lambda: NOW, watch, Telemetry())
+        sequencer = Sequencer(kept.log, signers, guard, lambda: NOW, watch)
         return World(kept, guard, watch, sequencer)
 
     return make
@@ -167,9 +166,7 @@ async def test_a_forked_database_is_not_signed(begin: Callable[..., World], tmp_
     await world.sequencer.run()
     elsewhere = begin()  # a copy that was written on by itself, with a guard of its own
     guard = Guard(tmp_path / "elsewhere.guard", [verifier()])
-    elsewhere.sequencer = Sequencer(
-        elsewhere.store.log, (SIGNER,), guard, lambda: NOW, elsewhere.watch, Telemetry()
-    )
+    elsewhere.sequencer = Sequencer(elsewhere.store.log, (SIGNER,), guard, lambda: NOW, elsewhere.watch)
     await elsewhere.log(3, at=NOW + timedelta(seconds=1))
     await elsewhere.sequencer.run()
 
@@ -193,6 +190,27 @@ async def test_an_altered_tree_is_not_signed_further(begin: Callable[..., World]
         await after.sequencer.run()
 
     assert await world.store.log.size() == 5
+
+
+async def test_what_is_unsound_stays_so_until_it_is_mended(begin: Callable[..., World]) -> None:
+    """Round after round, also when nothing waits any more; the right database ends it."""
+    world = begin()
+    await world.log(5)
+    await world.sequencer.run()
+    tiles = world.store.log._tables.tiles  # type: ignore[attr-defined]  # what an administrator can reach
+    good, tiles[0, 0] = tiles[0, 0], leaf_hash(b"another") + tiles[0, 0][32:]
+    (waits,) = await world.log(1)
+    with pytest.raises(LogUnsound):
+        await world.sequencer.run()
+    del world.store.log._tables.entries[waits]  # type: ignore[attr-defined]
+
+    with pytest.raises(LogUnsound):
+        await world.sequencer.run()
+    assert world.watch.is_unsound
+
+    tiles[0, 0] = good
+    await world.sequencer.run()
+    assert not world.watch.is_unsound
 
 
 async def test_another_process_may_extend_in_between(begin: Callable[..., World]) -> None:

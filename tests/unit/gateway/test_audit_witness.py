@@ -15,7 +15,6 @@ from gateway.audit.sequencer import Sequencer
 from gateway.audit.witness import Refused, Witness
 from gateway.records import EntryKind, GateRequest, GateWrite
 from gateway.store import MemoryStore
-from gateway.telemetry import Telemetry
 from gateway.watch import LogWatch
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -29,7 +28,7 @@ class Log:
     def __init__(self, directory: Path, word: str = "a", signer: Signer = SIGNER) -> None:
         self.store, self.word, self.count = MemoryStore(), word, 0
         guard = Guard(directory / f"guard-{word}", [Verifier.parse(signer.verifier_key)])
-        self.sequencer = Sequencer(self.store.log, [signer], guard, lambda: NOW, LogWatch(), Telemetry())
+        self.sequencer = Sequencer(self.store.log, [signer], guard, lambda: NOW, LogWatch())
 
     def grow(self, entries: int) -> "Log":
         """So many entries more, signed."""

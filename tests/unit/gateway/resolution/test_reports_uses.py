@@ -47,7 +47,7 @@ def place(runtime: Runtime, tmp_path: Path) -> Callable[[], Awaitable[int]]:
     """Gives what waits its place."""
     guard = Guard(tmp_path / "log.guard", [Verifier.parse(SIGNER.verifier_key)])
     log = runtime.store.log
-    return Sequencer(log, (SIGNER,), guard, runtime.clock, runtime.watch, runtime.telemetry).run
+    return Sequencer(log, (SIGNER,), guard, runtime.clock, runtime.watch).run
 
 
 @pytest.fixture
