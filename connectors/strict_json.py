@@ -30,12 +30,13 @@ def parse_json(body: bytes) -> Any:
     document = _parse_fast(body)
     if document is _UNREADABLE:  # not raised where it failed: the decoder's error carries the whole document
         raise SourceBroken(_describe(body))
+    # Before it is written again: the writer gives up, in a way of its own, at 254 levels.
+    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
+        raise SourceBroken(f"the answer is nested deeper than {MAX_DEPTH} levels")
     written = orjson.dumps(document)
     # What reads back to the byte hides nothing: a dropped pair or a lost digit would be missing in what was written.
     if written != body and _may_hide(body, written):
         document = _parse_slowly(body)
-    if body.count(b"{") + body.count(b"[") > MAX_DEPTH and _is_deeper(document, MAX_DEPTH):
-        raise SourceBroken(f"the answer is nested deeper than {MAX_DEPTH} levels")
     return document
 
 

@@ -61,7 +61,7 @@ def missing() -> list[str]:
 
 def yardstick() -> Path | None:
     """The directory of the yardstick, None when there is none."""
-    place = Path(os.environ.get("ONCEGATE_BENCH_YARDSTICK") or ROOT.parent / "shared" / "bench")
+    place = Path(os.environ.pop("ONCEGATE_BENCH_YARDSTICK", None) or ROOT.parent / "shared" / "bench")
     return place if (place / "load.py").is_file() else None
 
 

@@ -75,6 +75,16 @@ def test_escaped_colons_are_read_too() -> None:
     assert parse_json(b'{"a": "x\\u003ay", "b": "\\u003A"}') == {"a": "x:y", "b": ":"}
 
 
+@pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 255, 300, 1_000, 100_000])
+@pytest.mark.parametrize(("opens", "closes"), [(b"[", b"]"), (b'{"a":', b"}")])
+def test_depth_beyond_the_limit_is_refused_as_the_sources_fault(
+    depth: int, opens: bytes, closes: bytes
+) -> None:
+    """However deep an answer nests, it is refused in the one way that callers know."""
+    with pytest.raises(SourceBroken):
+        parse_json(opens * depth + b"1" + closes * depth)
+
+
 def test_depth_is_allowed_up_to_the_limit() -> None:
     """Exactly the limit is read; one more is not."""
     body = b"[" * MAX_DEPTH + b"]" * MAX_DEPTH
