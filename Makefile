@@ -30,8 +30,9 @@ format: .venv/.all ## put the code in order
 reference: .venv/.all ## write the tables of gateway/README.md anew from the code
 	@WRITE_REFERENCE=1 $(PY) -m pytest -q tests/docs/test_reference.py
 
-bench: .venv/.all ## CPU and latency of the resolve path.  ARGS="--rounds 5 --delay 20"
+bench: .venv/.all ## CPU and latency of the resolve path, then the speed of the log.  ARGS="--rounds 5 --delay 20" for the first
 	@$(PY) tests/bench/run.py $(ARGS)
+	@$(PY) tests/bench/log.py
 
 torture: .venv/.all ## kill -9 storms, races and tampering, then an offline check.  ARGS="--seconds 60 --postgres"
 	@$(PY) tests/bench/torture.py $(ARGS)

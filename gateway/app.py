@@ -6,14 +6,13 @@ that the garbage collector never scans it again (p99 74 → 21 ms). Stopping dra
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
-from fastapi import FastAPI
-from fastapi.openapi.utils import get_openapi
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.errors import BadConfiguration
@@ -25,26 +24,60 @@ from gateway.audit.guard import Guard
 from gateway.audit.log import AuditLog
 from gateway.audit.note import Signer, Verifier
 from gateway.audit.sequencer import Sequencer
-from gateway.cache import make_cache
-from gateway.errors import LogUnsound, StoreUnavailable, Unavailable
-from gateway.http import audit, consents, forms, registry, resolutions, service
+from gateway.cache import make_cache, make_rate_account
+from gateway.errors import BadSettings, StoreUnavailable, Unavailable
+from gateway.http import (
+    audit,
+    audit_shards,
+    consent_receipts,
+    consent_requests,
+    consents,
+    entries,
+    forms,
+    me,
+    notices,
+    own_consents,
+    registry,
+    resolutions,
+    service,
+    sessions,
+    subjects,
+)
 from gateway.http.hot_route import HotRoute
 from gateway.http.limits import EdgeMiddleware
-from gateway.http.problems import add_problem_schema, register_problem_handlers
-from gateway.http.schemas.consents import ConsentBody, MoveBody
-from gateway.http.schemas.resolutions import ResolveBody
+from gateway.http.openapi import openapi_of
+from gateway.http.problems import register_problem_handlers
+from gateway.http.proofs import ProofMiddleware
+from gateway.http.routing import note_session
+from gateway.jobs import start_jobs
 from gateway.library import Library
 from gateway.lookups import SubjectReferences
-from gateway.ports import Clock, Store
-from gateway.resolution.drafts import purge_drafts
-from gateway.resolution.lost import LostIntents
+from gateway.ports import Cache, Clock, Store
 from gateway.resolution.pipeline import SourcePool
 from gateway.runtime import Runtime
-from gateway.security import Envelope, Pseudonyms, TokenService, load_key_ring, new_reference
+from gateway.security import (
+    Envelope,
+    KeyRing,
+    Pseudonyms,
+    TokenService,
+    WrappedKeys,
+    load_key_ring,
+    new_reference,
+)
+from gateway.security.attempts import FailedAttempts
+from gateway.security.exchange import PersonTokens
+from gateway.security.oidc import ClientProof, OpenIdLogin
+from gateway.security.oidc_issuer import Issuer
+from gateway.security.proofs import ProofMemory
+from gateway.security.rate_limits import RateLimits
+from gateway.security.receipt_keys import ReceiptKeys
+from gateway.security.refusals import Refusals
+from gateway.security.sessions import Sessions
 from gateway.settings import Settings, load_places, load_secrets, require_safe
 from gateway.store.database import Database
 from gateway.store.sql import SqlStore
 from gateway.telemetry import Telemetry, get_logger, locations
+from gateway.web import pages
 
 log = get_logger(__name__)
 
@@ -52,8 +85,6 @@ log = get_logger(__name__)
 _GRACE = timedelta(seconds=60)
 # A request makes some thousand short-lived objects and hardly a cycle: the default collects after every 700.
 _GC_THRESHOLDS = (20_000, 20, 50)
-_PURGE_EVERY = timedelta(minutes=10)
-_CLOSE_EVERY = timedelta(seconds=30)
 
 
 def utc_now() -> datetime:
@@ -66,15 +97,17 @@ def make_runtime(settings: Settings, *, store: Store | None = None, clock: Clock
     telemetry = Telemetry()
     kept = store or SqlStore(Database(settings.database_url, pool_size=settings.database_pool_size))
     ring = load_key_ring(settings.root_key_file, create=settings.is_development)
-    pseudonyms = Pseudonyms(ring)
+    reload = partial(load_key_ring, settings.root_key_file, create=False)
+    pseudonyms, keys = Pseudonyms(ring), WrappedKeys(ring, reload)
     return Runtime(
         settings=settings,
         clock=clock,
         store=kept,
         library=Library(kept),
         ledger=AuditLog(kept.gates, telemetry),
-        sealer=Envelope(ring),
-        subjects=SubjectReferences(kept, pseudonyms, clock, new_reference),
+        sealer=Envelope(ring, reload),
+        keys=keys,
+        subjects=SubjectReferences(kept, pseudonyms, clock, new_reference, keys),
         telemetry=telemetry,
         sources=SourcePool({}, {}),
         new_reference=new_reference,
@@ -103,6 +136,11 @@ def make_sequencer(runtime: Runtime) -> Sequencer:
     ]
     guard = Guard(settings.log_guard_file, [Verifier.parse(signer.verifier_key) for signer in signers])
     return Sequencer(runtime.store.log, signers, guard, runtime.clock, runtime.watch)
+
+
+def make_receipt_keys(settings: Settings) -> ReceiptKeys:
+    """What signs receipts, under the newest key of the ring."""
+    return ReceiptKeys(load_key_ring(settings.root_key_file, create=settings.is_development))
 
 
 def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
@@ -151,18 +189,41 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
         title="OnceGate 一采通",
         version=__version__,
         lifespan=_lifespan,
+        dependencies=[Depends(note_session)],
         docs_url=None,  # the interactive pages load scripts from another host
         redoc_url=None,
+        redirect_slashes=False,  # its redirects go to whatever host the request named, links and all
     )
     app.state.runtime = runtime
     app.state.cache = make_cache(settings.cache_url)
     ring = load_key_ring(settings.root_key_file, create=settings.is_development)
-    app.state.tokens = TokenService(
-        settings, ring, clients=runtime.store.clients, replay=app.state.cache, clock=clock
-    )
+    app.state.tokens = _token_service(runtime, ring, app.state.cache)
+    app.state.refusals = Refusals(runtime)
+    app.state.persons = PersonTokens(runtime, app.state.tokens)
+    app.state.sessions = Sessions(runtime, app.state.tokens)
+    app.state.openid, app.state.openid_keys = _openid(runtime, ring, app.state.sessions, app.state.refusals)
     app.state.sequencer = make_sequencer(runtime)
-    for room in (resolutions, consents, forms, registry, audit, service):
+    app.state.receipt_keys = make_receipt_keys(settings)
+    _limit_rates(app, settings)
+    for room in (
+        resolutions,
+        consents,
+        consent_requests,
+        own_consents,
+        forms,
+        registry,
+        audit,
+        audit_shards,
+        sessions,
+        service,
+        consent_receipts,
+        notices,
+        subjects,
+        entries,
+        me,
+    ):
         app.include_router(room.router)
+    app.include_router(pages.router)
     register_problem_handlers(app, runtime.telemetry)
     app.stand_behind(
         edge=partial(
@@ -171,10 +232,44 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
             max_json_depth=settings.max_json_depth,
             telemetry=runtime.telemetry,
         ),
-        hot=partial(HotRoute, path="/v1/resolutions", endpoint=resolutions.post_resolution),
+        hot=lambda app: ProofMiddleware(
+            HotRoute(app, path="/v1/resolutions", endpoint=resolutions.post_resolution)
+        ),
     )
-    app.openapi = _openapi_of(app)  # type: ignore[method-assign]
+    app.openapi = openapi_of(app)  # type: ignore[method-assign]
     return app
+
+
+def _openid(
+    runtime: Runtime, ring: KeyRing, opener: Sessions, refusals: Refusals
+) -> tuple[OpenIdLogin | None, dict[str, Any]]:
+    """Log-ins at the issuer that the settings name, if they do, and our public keys there."""
+    settings = runtime.settings
+    proof = ClientProof(settings.oidc_client_id, _issuers_secret(settings), ring)
+    if settings.oidc_issuer is None:
+        return None, proof.jwks()
+    issuer = Issuer(settings.oidc_issuer, environment_of(settings, runtime.clock), runtime.clock)
+    return OpenIdLogin(runtime, opener, issuer, proof, refusals), proof.jwks()
+
+
+def _issuers_secret(settings: Settings) -> str | None:
+    name = settings.oidc_client_secret
+    secret = None if name is None else load_secrets(settings).get(name)
+    if secret is None and name is not None:
+        raise BadSettings(
+            [f"oidc_client_secret names {name}, which secrets_file does not hold. Add it there."]
+        )
+    return secret
+
+
+def _token_service(runtime: Runtime, ring: KeyRing, cache: Cache) -> TokenService:
+    settings, store = runtime.settings, runtime.store
+    # A cache that each worker has for itself would let a proof pass once per worker.
+    is_common = settings.cache_url is not None or settings.workers == 1
+    proofs = ProofMemory(cache if is_common else None, store.replays)
+    return TokenService(
+        settings, ring, clients=store.clients, replays=store.replays, proofs=proofs, clock=runtime.clock
+    )
 
 
 class _Service(FastAPI):
@@ -200,16 +295,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         runtime.sources = open_sources(published, runtime)
     with suppress(StoreUnavailable):  # /readyz says so; the refresher goes on trying
         await refresh(runtime)
-    lost = LostIntents()
-    runtime.watch.checked_at = runtime.clock()  # from now on it must be heard of
-    jobs = [
-        asyncio.create_task(
-            _every(runtime.settings.registry_refresh_seconds, lambda: _refresh_noting(runtime))
-        ),
-        asyncio.create_task(_every(runtime.settings.log_sequence_ms / 1000, app.state.sequencer.run)),
-        asyncio.create_task(_every(_CLOSE_EVERY.total_seconds(), lambda: lost.close(runtime))),
-        asyncio.create_task(_every(_PURGE_EVERY.total_seconds(), lambda: purge_drafts(runtime))),
-    ]
+        await app.state.tokens.take_up(runtime.store.clients)
+    runtime.watch.begin()  # from now on it must be heard of
+    jobs = start_jobs(app, lambda: _refresh_noting(runtime))
     gc.freeze()
     gc.set_threshold(*_GC_THRESHOLDS)
     try:
@@ -218,24 +306,18 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         for job in jobs:
             job.cancel()
         await asyncio.gather(*jobs, return_exceptions=True)
+        with suppress(Unavailable):
+            await app.state.refusals.flush()
         await runtime.ledger.drain()
         with suppress(Unavailable):  # what waits is placed by whoever starts next
             await app.state.sequencer.run()
         await runtime.sources.close()
+        if app.state.openid is not None:
+            await app.state.openid.close()
+        if app.state.rate_account is not None:
+            await app.state.rate_account.close()
         await app.state.cache.close()
         await runtime.store.close()
-
-
-async def _every(seconds: float, job: Callable[[], Awaitable[Any]]) -> None:
-    """Run a job again and again, whatever becomes of it once; a job that ends for good would end unnoticed."""
-    while True:
-        await asyncio.sleep(seconds)
-        try:
-            await job()
-        except (StoreUnavailable, LogUnsound):
-            pass  # waited out, or for an operator: the store has logged it, /readyz says it
-        except Exception as error:  # noqa: BLE001  (it runs again; ending for good would go unnoticed)
-            log.error("job_failed", exception=type(error).__name__, at=locations(error))
 
 
 async def _refresh_noting(runtime: Runtime) -> None:
@@ -250,21 +332,14 @@ async def _refresh_noting(runtime: Runtime) -> None:
     runtime.library.problem = None
 
 
-def _openapi_of(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    def openapi() -> dict[str, Any]:
-        if app.openapi_schema is None:
-            document = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            components = document.setdefault("components", {})
-            schemas = components.setdefault("schemas", {})
-            for model in (ResolveBody, ConsentBody, MoveBody):
-                body = model.model_json_schema(ref_template="#/components/schemas/{model}")
-                schemas.update(body.pop("$defs", {}))
-                schemas[model.__name__] = body
-            components["securitySchemes"] = {
-                "bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
-                "client_secret_basic": {"type": "http", "scheme": "basic"},
-            }
-            app.openapi_schema = add_problem_schema(document)
-        return app.openapi_schema
-
-    return openapi
+def _limit_rates(app: FastAPI, settings: Settings) -> None:
+    """Each caller's rate, shared with the other workers where they can reach one another."""
+    account = make_rate_account(settings.cache_url, settings.workers)
+    limits = RateLimits(
+        settings.rate_limit_per_second,
+        settings.rate_limit_burst,
+        workers=settings.workers,
+        lends=account is not None,
+    )
+    app.state.limits, app.state.rate_account = limits, account
+    app.state.attempts = FailedAttempts(settings.token_failures_per_minute, workers=settings.workers)

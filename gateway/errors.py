@@ -23,6 +23,7 @@ StartError                     the service does not start; for operators, never 
 └── KeysUnusable          the root key file is missing, readable by others or malformed
 """
 
+import math
 from collections.abc import Sequence
 
 
@@ -50,9 +51,29 @@ class BadRequest(GatewayError):
 
 
 class NotAuthenticated(GatewayError):
-    """No caller could be established from the credentials."""
+    """No caller could be established from the credentials.
+
+    `scheme` and `word`: what WWW-Authenticate says (RFC 6750, 9449); no word when nothing was sent. `nonce`: for the
+    next DPoP proof. For our log only: `reason`, a finer word than the code, and `client`, whose token it was if it is
+    one of ours.
+    """
 
     status, title = 401, "Not authenticated"
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        scheme: str = "Bearer",
+        word: str = "invalid_token",
+        nonce: str | None = None,
+        reason: str = "",
+        client: str | None = None,
+    ) -> None:
+        super().__init__(code, detail)
+        self.scheme, self.word, self.nonce = scheme, word, nonce
+        self.reason, self.client = reason or code, client
 
 
 class NotAllowed(GatewayError):
@@ -92,9 +113,13 @@ class NotValid(GatewayError):
 
 
 class TooMany(GatewayError):
-    """The caller is over its rate."""
+    """The caller is over its rate. `retry_after`: whole seconds until it is not."""
 
     status, title = 429, "Too many requests"
+
+    def __init__(self, code: str, detail: str, *, retry_after: float = 1) -> None:
+        super().__init__(code, detail)
+        self.retry_after = max(1, math.ceil(retry_after))
 
 
 class Unavailable(GatewayError):
@@ -128,14 +153,19 @@ class CannotOpen(GatewayError):
 
 
 class OAuthError(GatewayError):
-    """The token endpoint refuses. `code` is OAuth's word ("invalid_client"); `reason` is for our log only."""
+    """The token endpoint refuses. `code` is OAuth's word ("invalid_client").
+
+    `nonce`: for the next DPoP proof. For our log only: `reason`, and `client`, the registered one that was claimed.
+    """
 
     title = "Token refused"
 
-    def __init__(self, code: str, detail: str, *, reason: str) -> None:
+    def __init__(
+        self, code: str, detail: str, *, reason: str, nonce: str | None = None, client: str | None = None
+    ) -> None:
         super().__init__(code, detail)
         self.status = 401 if code == "invalid_client" else 400
-        self.reason = reason
+        self.reason, self.nonce, self.client = reason, nonce, client
 
 
 class StartError(Exception):

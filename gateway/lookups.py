@@ -1,50 +1,61 @@
-"""Subject references, remembered: one never changes while its subject exists. Grants are never remembered."""
+"""Subjects by their references: given at first sight, with a key of their own, and asked for anew every time.
 
-from collections.abc import Mapping, Sequence
+Nothing is remembered here: a process that remembered a reference would go on using it after another one has erased the
+subject. The gates read it with the consents, in the statement that they need anyway.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
 
 from field_registry import Subject
 from gateway.batching import Batcher
-from gateway.library import Kept
-from gateway.ports import BlindIndex, Clock, NewReference, Store
-from gateway.records import NewSubject
+from gateway.ports import BlindIndex, Clock, NewReference, Store, SubjectKeys
+from gateway.records import NewSubject, SubjectKey
 
 _MOST_PER_READ = 256
-_REFERENCES_KEPT = 100_000
 
 
 class SubjectReferences:
-    """Random references of subjects, given at first sight and kept for good."""
+    """Random references of subjects, and the keys that what is about them is sealed under."""
 
     def __init__(
-        self, store: Store, blind_index: BlindIndex, clock: Clock, new_reference: NewReference
+        self,
+        store: Store,
+        blind_index: BlindIndex,
+        clock: Clock,
+        new_reference: NewReference,
+        keys: SubjectKeys,
     ) -> None:
         self._store = store
         self._blind_index = blind_index
         self._clock = clock
         self._new_reference = new_reference
-        self._known: Kept[str] = Kept(_REFERENCES_KEPT)
+        self._keys = keys
         self._batches: Batcher[tuple[str, str], str] = Batcher(self._look_up, most=_MOST_PER_READ)
 
     def key_of(self, subject: Subject) -> str:
         """The blind index of a subject: equal for equal subjects, telling nothing."""
         return self._blind_index.blind_index(subject)
 
-    def known(self, key: str) -> str | None:
-        """The reference of the subject with that key, if it is remembered."""
-        return self._known.get(key)
-
-    def remember(self, refs: Mapping[str, str]) -> None:
-        """Keep these; key → reference, as a gate found them."""
-        for key, ref in refs.items():
-            self._known.put(key, ref)
+    def new(self, kind: str, now: datetime) -> NewSubject:
+        """What to store of a subject, should it be new."""
+        return NewSubject(kind, self._new_reference("sub", now), now, self._keys.new)
 
     async def ref_of(self, key: str, kind: str) -> str:
-        """The reference of the subject with that key, a new one at first sight."""
-        known = self._known.get(key)
-        return known if known is not None else self._known.put(key, await self._batches((key, kind)))
+        """The reference of the subject with that blind index, a new one at first sight."""
+        return await self._batches((key, kind))
+
+    async def keys_of(self, refs: Sequence[str]) -> dict[str, SubjectKey]:
+        """Reference → key, of those that have one: those from before there were keys, and erased ones, do not."""
+        wrapped = await self._store.subjects.keys(refs)
+        opened = {ref: self._keys.open(each, ref) for ref, each in wrapped.items()}
+        return {ref: key for ref, key in opened.items() if key is not None}
+
+    async def key_for(self, ref: str) -> SubjectKey | None:
+        """The key of that subject, if it has one."""
+        return (await self.keys_of((ref,))).get(ref)
 
     async def _look_up(self, jobs: Sequence[tuple[str, str]]) -> Sequence[str]:
         now = self._clock()
-        wanted = {key: NewSubject(kind, self._new_reference("sub", now), now) for key, kind in jobs}
-        refs = await self._store.subjects.refs(wanted)
+        refs = await self._store.subjects.refs({key: self.new(kind, now) for key, kind in jobs})
         return [refs[key] for key, _ in jobs]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from field_registry.words import Word
 from policies.consent import Consent, ConsentState
@@ -24,15 +24,27 @@ class CallerRole(Word):
     """Read metrics and health in detail."""
     auditor = "auditor"
     """Read the log."""
+    security = "security"
+    """Manage operators and keys, and erase subjects."""
+    portal = "portal"
+    """An application that has identified a person and may exchange that for the person's own token."""
+    person = "person"
+    """The applicant themself: their own uses and consents."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The system that calls, from its token. `department`: the recipient of whatever is released."""
+    """Who calls, from the token. `department`: the recipient of whatever is released.
+
+    `person`: reference of the subject whose own token it is; None for a system or an operator.
+    `session`: of an operator, to be asked whether it still stands; None for a system or a person.
+    """
 
     id: str
     department: str
     roles: frozenset[str]
+    person: str | None = None
+    session: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +52,7 @@ class Client:
     """One registered caller and its credentials. Exactly one of `secret_hash` and `jwks` is set.
 
     `secret_hash`: scrypt, for `client_secret_basic` (development only). `jwks`: the public JWK Set, for
-    `private_key_jwt` (RFC 7523).
+    `private_key_jwt` (RFC 7523). `bound`: "dpop" or "mtls" when its tokens must be bound to a key or a certificate.
     """
 
     id: str
@@ -50,6 +62,55 @@ class Client:
     secret_hash: str | None = None
     jwks: Mapping[str, Any] | None = None
     disabled_at: datetime | None = None
+    bound: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a memory says of a key. `memory`: its name, another one whenever it may have forgotten.
+
+    `since`: from when it remembers everything, by the clock of whoever began it; None when it only stands in for
+    another one.
+    """
+
+    is_new: bool
+    memory: str
+    since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Operator:
+    """One person who administers, secures or audits the service.
+
+    `id`: random. `login_key`: keyed digest of what they log in by. `sealed`: login and name. `password_hash` (scrypt)
+    and `totp` (sealed secret): None for those whom an OpenID issuer logs in. `totp_last_step`: the newest 30 seconds
+    whose code was accepted; no older code ever is. `failed_logins`: since the last log-in, counted before each try.
+    """
+
+    id: str
+    login_key: str
+    sealed: bytes
+    department: str
+    roles: frozenset[str]
+    created_at: datetime
+    password_hash: str | None = field(default=None, repr=False)
+    must_change_password: bool = False
+    totp: bytes | None = field(default=None, repr=False)
+    totp_last_step: int = 0
+    failed_logins: int = 0
+    locked_until: datetime | None = None
+    disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorSession:
+    """One log-in. It stands until `expires_at`, unless it was ended (`ended_at`) before."""
+
+    id: str
+    operator: str
+    created_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +134,58 @@ class EntryKind(Word):
     consent_paused = "consent.paused"
     consent_resumed = "consent.resumed"
     consent_withdrawn = "consent.withdrawn"
+    consent_refused = "consent.refused"
+    """A person agreed to none of what they were asked for."""
+    consent_renewed = "consent.renewed"
+    consent_expired = "consent.expired"
+    consent_terminated = "consent.terminated"
+    consent_invalidated = "consent.invalidated"
+    consent_rejected = "consent.rejected"
+    """A consent was not recorded because the record breaks a rule. Committed before the refusal is answered."""
+    consent_requested = "consent.requested"
+    """A person was asked: the link and its notice exist. Committed before the link leaves."""
+    consent_deferred = "consent.deferred"
+    consent_request_expired = "consent.request_expired"
+    consent_request_invalidated = "consent.request_invalidated"
+    """Too many wrong confirmations: whoever has the link is not who was asked."""
+    consent_requests_purged = "consent.requests_purged"
+    notice_given = "notice.given"
+    """Somebody was told what the law lets be fetched about them without consent (PIPL art. 35)."""
     registry_published = "registry.published"
     policy_published = "policy.published"
     form_published = "form.published"
     drafts_purged = "drafts.purged"
     keys_rotated = "keys.rotated"
+    keys_rewrapped = "keys.rewrapped"
+    """What stood on older root keys was brought under the newest."""
+    subject_erased = "subject.erased"
+    """A subject's key and index were destroyed, and with them every value kept of it."""
+    erasure_refused = "subject.erasure_refused"
+    """The law still wants the records of that subject kept."""
     audit_lookup = "audit.lookup"
-    """Somebody asked the log who used a subject's data. Committed before anything is shown."""
+    """Somebody searched the log, took a proof from it, or asked who used a subject's data. Committed before that."""
+    audit_opened = "audit.opened"
+    """An auditor opened the private part of an entry: who worked, on which case. Committed before it is shown."""
+    log_refused = "log.refused"
+    """The database was found not to be the log that was signed, or a second service wanted it: nothing was signed."""
+    shard_opened = "log.shard_opened"
+    """The log goes on in a new tree, because the old one is not what was signed. The first entry of that tree."""
+    operator_logged_in = "operator.logged_in"
+    operator_login_refused = "operator.login_refused"
+    operator_locked = "operator.locked"
+    """Too many failures: nobody logs in as that operator for a while, whatever they know."""
+    operator_session_ended = "operator.session_ended"
+    operator_changed = "operator.changed"
+    """An operator was added, disabled, reset, or holds other roles."""
+    client_changed = "client.changed"
+    roles_refused = "roles.refused"
+    """Roles that no one may unite, or a change of one's own, were refused at assignment (GB/T 39477)."""
+    person_identified = "person.identified"
+    """A portal says who a person is and is given that person's token. Committed before the token leaves."""
+    access_refused = "access.refused"
+    """Somebody could not prove who they are, or may not do what they asked; or how many more, within a second."""
+    person_refused = "person.refused"
+    """A portal wanted a person's token and was not given it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +193,8 @@ class Entry:
     """One line of the append-only log.
 
     `leaf`: canonical JSON of random references, codes and times: nothing personal. `sealed`: the private part,
-    encrypted. `request`: the resolution or consent it belongs to.
+    encrypted. `request`: the resolution or consent it belongs to. `actor_key`, `case_key`: keyed digests to find it by,
+    of intents alone.
     """
 
     id: str
@@ -97,10 +204,26 @@ class Entry:
     caller: str
     leaf: bytes
     sealed: bytes | None = None
+    actor_key: str | None = None
+    case_key: str | None = None
 
 
 Tile = tuple[int, int]
 """Level and index of a tile of the log's tree."""
+
+
+class Place(NamedTuple):
+    """Where an entry stands. `shard`: which of the log's trees, from 1. `index`: in that tree, from 0."""
+
+    shard: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which nobody asks of a place
+
+
+class Head(NamedTuple):
+    """The log's present tree. `shard`: from 1. `note`: its newest checkpoint; None before the first."""
+
+    shard: int
+    note: str | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,13 +231,14 @@ class Tail:
     """Where the log's tree ends, and what waits to be appended.
 
     `size`: entries that have their place. `tiles`: the right edge, as far as the caller asked for it. `note`: the
-    newest checkpoint. `waiting`: entry id and leaf, in the order in which they are to be placed.
+    newest checkpoint. `waiting`: entry id and leaf, in the order in which they are to be placed. `shard`: which tree.
     """
 
     size: int
     tiles: Mapping[Tile, bytes]
     note: str | None
     waiting: Sequence[tuple[str, bytes]]
+    shard: int = 1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,18 +257,36 @@ class Extension:
 
 @dataclass(frozen=True, slots=True)
 class EntryFilter:
-    """Which entries an auditor looks for; None is any. `since` is inclusive, `until` is not."""
+    """Which entries an auditor looks for; None is any. `since` is inclusive, `until` is not.
+
+    `telling`: what must stand in the leaf, byte for byte; a first sieve, for such bytes may stand anywhere in it.
+    """
 
     request: str | None = None
     kind: EntryKind | None = None
     caller: str | None = None
     since: datetime | None = None
     until: datetime | None = None
+    actor_key: str | None = None
+    case_key: str | None = None
+    telling: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """What one look through a stretch of the log found. `after`: where to go on; None at the end."""
+
+    entries: Sequence[Entry]
+    after: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class StoredConsent:
-    """A consent as the store keeps it: what decisions need in clear, the whole record sealed."""
+    """A consent as the store keeps it: what decisions need in clear, the whole record sealed.
+
+    `sealed`: empty once its subject was erased. `wrapped_key`: of its subject, when it is read. `renews`: the consent
+    whose place it took.
+    """
 
     consent: Consent
     subject_ref: str
@@ -153,11 +295,17 @@ class StoredConsent:
     department: str
     recorded_at: datetime
     sealed: bytes
+    wrapped_key: bytes | None = field(default=None, repr=False, compare=False)
+    renews: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentEvent:
-    """One step in the life of a consent."""
+    """One step in the life of a consent.
+
+    `reason`: a code such as "period_over", or "given" where words stand sealed in the entry; "" for none. `actor`: the
+    client that did it, None in records from before it was kept.
+    """
 
     id: str
     consent_id: str
@@ -166,6 +314,52 @@ class ConsentEvent:
     actor_kind: str
     reason: str
     entry_id: str
+    actor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentEnd:
+    """The end of a consent that another one takes the place of, as `Consents.add` writes it."""
+
+    event: ConsentEvent
+    entry: Entry
+    allowed_from: frozenset[ConsentState]
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentRequest:
+    """A person asked for a consent by a link, as the store keeps it.
+
+    `link`: keyed digest of the link's secret. `proof`: keyed digest of what the person confirms that it is them by.
+    `failures`: wrong confirmations. `consent_id`: what came of it, once given. `sealed`: what is asked, for whom, and
+    the notice; None once purged.
+    """
+
+    id: str
+    link: str
+    proof: str
+    subject_ref: str
+    requested_by: str
+    department: str
+    form: str
+    state: ConsentState
+    created_at: datetime
+    expires_at: datetime
+    sealed: bytes | None
+    failures: int = 0
+    consent_id: str | None = None
+    answered_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RequestAnswer:
+    """What becomes of an open request: its new state, when, and what is still kept of it."""
+
+    request_id: str
+    state: ConsentState
+    at: datetime
+    sealed: bytes | None
+    consent_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,25 +374,67 @@ class Draft:
     valid_until: datetime
     consents: tuple[str, ...]
     sealed: bytes | None
+    subjects: tuple[str, ...] = ()
+    """References of the subjects whose keys seal it together; none when the root's does."""
 
 
 @dataclass(frozen=True, slots=True)
 class GateWrite(Generic[Outcome]):
-    """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable."""
+    """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
+
+    `use`: consents to take a use of. `used_at`: when, by which their frequency is counted; None is when the entry says.
+    """
 
     entry: Entry
     result: Outcome
     use: tuple[str, ...] = ()
     draft: Draft | None = None
+    used_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubjectKey:
+    """The key that cells about one subject are sealed under. Lives as long as the request that reads them.
+
+    `ref`: the subject's reference; of a key made of several, theirs in order with a space between. `cipher`: what
+    seals and opens by it, set up once for all cells of a request.
+    """
+
+    ref: str
+    material: bytes = field(repr=False)
+    cipher: Any = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class NewSubject:
-    """What is stored of a subject at first sight: its kind, the reference it is given, when."""
+    """What is stored of a subject at first sight: its kind, the reference it is given, when.
+
+    `new_key`: reference → a new wrapped key; called in the transaction, and only if the subject is new.
+    """
 
     kind: str
     ref: str
     at: datetime
+    new_key: Callable[[str], bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What erasing a subject did: how many consents were emptied, how many of those ended by it, drafts purged."""
+
+    consents: int
+    ended: int
+    drafts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One sealed cell. `subject` and its `wrapped_key` where the row is about one that has a key."""
+
+    row: str
+    sealed: bytes
+    subject: str | None = None
+    wrapped_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,10 +442,12 @@ class GateView:
     """What a gate has read in its transaction for one passage.
 
     `consents`: those asked for that exist, by id, as they stand now. `subject_refs`: blind index → reference.
+    `wrapped_keys`: reference → the subject's wrapped key; without those that have none.
     """
 
     consents: Mapping[str, Consent]
     subject_refs: Mapping[str, str]
+    wrapped_keys: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

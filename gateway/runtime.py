@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.library import Library
 from gateway.lookups import SubjectReferences
-from gateway.ports import Clock, Ledger, NewReference, Sealer, Sources, Store
+from gateway.ports import Clock, Ledger, NewReference, Sealer, Sources, Store, SubjectKeys
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry
 from gateway.watch import LogWatch
@@ -25,6 +25,7 @@ class Runtime:
     library: Library
     ledger: Ledger
     sealer: Sealer
+    keys: SubjectKeys
     subjects: SubjectReferences
     telemetry: Telemetry
     sources: Sources

@@ -13,23 +13,29 @@ from field_registry import Ask, Tier
 from policies.consent import Consent, concerns, stands
 from policies.grounds import Decision, Ground, GroundKind, ReasonCode, Request
 from policies.rules import NO_RULE, Profile, Rules
+from policies.scope import ItemScopes
 
 # Which reason helps most when several consents fall short: the one that got furthest through C1-C8.
 _PROGRESS = {
     ReasonCode.no_consent: 0,
     ReasonCode.consent_other_subject: 1,
     ReasonCode.consent_other_purpose: 2,
-    ReasonCode.consent_other_recipient: 3,
-    ReasonCode.consent_not_given: 4,
-    ReasonCode.consent_refused: 4,
-    ReasonCode.consent_withdrawn: 4,
-    ReasonCode.consent_paused: 4,
-    ReasonCode.consent_not_yet: 5,
-    ReasonCode.consent_expired: 6,
-    ReasonCode.consent_used_up: 7,
-    ReasonCode.item_not_covered: 8,
+    ReasonCode.consent_other_case: 3,
+    ReasonCode.consent_other_recipient: 4,
+    ReasonCode.consent_not_given: 5,
+    ReasonCode.consent_refused: 5,
+    ReasonCode.consent_withdrawn: 5,
+    ReasonCode.consent_paused: 5,
+    ReasonCode.consent_ended: 5,
+    ReasonCode.consent_not_yet: 6,
+    ReasonCode.consent_expired: 7,
+    ReasonCode.consent_used_up: 8,
+    ReasonCode.consent_too_often: 8,
+    ReasonCode.item_not_covered: 9,
 }
-_OUT_OF_SCOPE = frozenset({ReasonCode.consent_other_subject, ReasonCode.consent_other_purpose})
+_OUT_OF_SCOPE = frozenset(
+    {ReasonCode.consent_other_subject, ReasonCode.consent_other_purpose, ReasonCode.consent_other_case}
+)
 _UNKNOWN_SOURCE = Decision(False, NO_RULE, ReasonCode.no_rule)
 
 
@@ -38,11 +44,13 @@ class _Will:
     """What the persons' consents come to for one role: found once, asked for every item of the role.
 
     `denied`: items the person refused in any consent for this subject and purpose, whatever has become of it since:
-    withdrawing a consent must never open what it kept shut. `shortfall`: the reason for an item nothing permits.
+    withdrawing a consent must never open what it kept shut. `outdated`: items agreed to that are no longer what they
+    were then. `shortfall`: the reason for an item nothing permits. `standing`: what permits which items.
     """
 
-    standing: list[Consent] = field(default_factory=list)
+    standing: list[tuple[str, frozenset[str]]] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
+    outdated: set[str] = field(default_factory=set)
     shortfall: ReasonCode = ReasonCode.no_consent
     _offers: dict[str, list[tuple[frozenset[str], Decision]]] = field(default_factory=dict)
 
@@ -54,16 +62,14 @@ class _Will:
         for permitted, decision in self._offers.get(rule) or self._offered(rule):
             if item_id in permitted:
                 return decision
-        return Decision(False, rule, self.shortfall)
+        reason = ReasonCode.consent_outdated if item_id in self.outdated else self.shortfall
+        return Decision(False, rule, reason)
 
     def _offered(self, rule: str) -> list[tuple[frozenset[str], Decision]]:
         # Forty fields of one consent are one decision: making it once takes a third off the whole step.
         made = self._offers[rule] = [
-            (
-                consent.permitted,
-                Decision(True, rule, ReasonCode.allowed, Ground(GroundKind.consent, consent.id)),
-            )
-            for consent in self.standing
+            (permitted, Decision(True, rule, ReasonCode.allowed, Ground(GroundKind.consent, consent_id)))
+            for consent_id, permitted in self.standing
         ]
         return made
 
@@ -76,10 +82,12 @@ def decide(
     tier_of: Callable[[str], Tier] | Mapping[str, Tier],
     *,
     now: datetime | None = None,
+    scopes: ItemScopes | None = None,
 ) -> tuple[Decision, ...]:
     """One decision per ask, in order; each names its rule.
 
-    `now`: when the consents were read, when that is later than the request.
+    `now`: when the consents were read, when that is later than the request. `scopes`: what the items are now; without
+    it no consent counts as outdated.
 
     `consents`: every consent to be considered, by id; an item denied in one of them is refused even if another
     permits it. `tier_of`: the tier of a source's values; an ask of a source a mapping lacks is refused.
@@ -97,13 +105,15 @@ def decide(
         if settled is None:
             will = wills.get(ask.role)
             if will is None:
-                will = wills[ask.role] = _will_of(ordered, request, ask.role, now or request.now)
+                will = wills[ask.role] = _will_of(ordered, request, ask.role, now or request.now, scopes)
             settled = will.decide(ask, verdict.permits[0].rule)
         decisions.append(settled)
     return tuple(decisions)
 
 
-def _will_of(consents: Sequence[Consent], request: Request, role: str, now: datetime) -> _Will:
+def _will_of(
+    consents: Sequence[Consent], request: Request, role: str, now: datetime, scopes: ItemScopes | None
+) -> _Will:
     will = _Will()
     for consent in consents:
         concern = concerns(consent, request, role)
@@ -111,7 +121,11 @@ def _will_of(consents: Sequence[Consent], request: Request, role: str, now: date
             will.denied |= consent.denied
         coverage = stands(consent.standing, now) if concern.covers else concern
         if coverage.covers:
-            will.standing.append(consent)
+            outdated = scopes.outdated(consent.scope) if scopes is not None and consent.scope else None
+            will.outdated.update(outdated or ())
+            will.standing.append(
+                (consent.id, consent.permitted - outdated if outdated else consent.permitted)
+            )
         reason = ReasonCode.item_not_covered if coverage.covers else coverage.reason
         if _PROGRESS[reason] > _PROGRESS[will.shortfall]:
             will.shortfall = reason

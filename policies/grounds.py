@@ -27,14 +27,18 @@ class ReasonCode(Word):
     consent_unknown = "consent_unknown"
     consent_other_subject = "consent_other_subject"
     consent_other_purpose = "consent_other_purpose"
+    consent_other_case = "consent_other_case"
     consent_other_recipient = "consent_other_recipient"
     consent_not_given = "consent_not_given"
     consent_refused = "consent_refused"
     consent_withdrawn = "consent_withdrawn"
     consent_paused = "consent_paused"
+    consent_ended = "consent_ended"
     consent_not_yet = "consent_not_yet"
     consent_expired = "consent_expired"
     consent_used_up = "consent_used_up"
+    consent_too_often = "consent_too_often"
+    consent_outdated = "consent_outdated"
     item_not_covered = "item_not_covered"
     item_refused = "item_refused"
 
@@ -63,7 +67,8 @@ class Request:
     """What decisions are made about, beside the asks: who wants to know, for what, when.
 
     `department`: the caller's, i.e. the recipient of the data. `subjects_by_ref` is not needed: a consent names its
-    subject by the blind index that `subject_keys` holds per role.
+    subject by the blind index that `subject_keys` holds per role. `case_key`: keyed digest of the case number, None
+    when the request names no case.
     """
 
     matter: str
@@ -73,3 +78,4 @@ class Request:
     caller_roles: frozenset[str]
     subject_keys: dict[str, str]
     now: datetime
+    case_key: str | None = None

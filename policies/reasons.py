@@ -43,6 +43,10 @@ _SENTENCES: dict[ReasonCode, tuple[str, str]] = {
         "所用授权是为其他事项给出的，请为本事项重新授权。",
         "The consent was given for another matter; ask for one for this matter.",
     ),
+    _R.consent_other_case: (
+        "所用授权是为另一件办件给出的，请为本次办理重新授权。",
+        "The consent was given for another case; ask for one for this case.",
+    ),
     _R.consent_other_recipient: (
         "所用授权未包括本部门，请重新授权。",
         "The consent does not name this department as recipient; ask for one that does.",
@@ -74,6 +78,18 @@ _SENTENCES: dict[ReasonCode, tuple[str, str]] = {
     _R.consent_used_up: (
         "授权次数已用完，请重新授权，或自行填写。",
         "The consent has been used as often as it allows; ask for a new one, or fill this in.",
+    ),
+    _R.consent_too_often: (
+        "授权约定的使用频次已满，请稍后再试，或自行填写。",
+        "The consent has been used as often as it allows for now; try later, or fill this in.",
+    ),
+    _R.consent_ended: (
+        "授权已终止，请重新授权，或自行填写。",
+        "The consent has ended; ask for a new one, or fill this in.",
+    ),
+    _R.consent_outdated: (
+        "此项的数据来源或共享属性在授权后有变化，请续签授权，或自行填写。",
+        "Where this comes from, or how it is shared, has changed since the consent; renew it, or fill this in.",
     ),
     _R.item_not_covered: (
         "授权内容未包括此项，请补充授权，或自行填写。",

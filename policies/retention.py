@@ -64,6 +64,33 @@ def periods_with(lengths: Mapping[str, timedelta]) -> Mapping[str, Period]:
     return _table(*(_with_length(period, lengths.get(name)) for name, period in PERIODS.items()))
 
 
+class ErasureReason(StrEnum):
+    """Why everything kept about a subject is to be erased (个人信息保护法 第47条)."""
+
+    person_request = "person_request"
+    """The person asks for it, or has withdrawn what they agreed to."""
+    retention_over = "retention_over"
+    """Its time is over; waits like a request, so that saying so cannot make it true."""
+    court_order = "court_order"
+    unlawful = "unlawful"
+    """It should never have been processed."""
+
+
+_AT_ONCE = frozenset({ErasureReason.court_order, ErasureReason.unlawful})
+
+
+def held_until(
+    newest: datetime, reason: ErasureReason, now: datetime, periods: Mapping[str, Period] = PERIODS
+) -> datetime | None:
+    """Until when the law keeps a subject's records from being erased for that reason; None when nothing holds them.
+
+    `newest`: when the newest of those records was made. A court order and unlawful processing go before. Exclusive: at
+    that time itself the subject may be erased.
+    """
+    until = max(periods[name].ends(newest) for name in ("consents", "log"))
+    return None if reason in _AT_ONCE or now >= until else until
+
+
 def _with_length(period: Period, length: timedelta | None) -> Period:
     if length is None:
         return period

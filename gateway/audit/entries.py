@@ -4,22 +4,26 @@ Canonical here: keys sorted, no white space, UTF-8, no floating point: for such 
 """
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 
 from gateway.errors import CannotOpen
 from gateway.ports import Sealer
 from gateway.randomness import RandomChunks
-from gateway.records import Entry, EntryKind
+from gateway.records import Entry, EntryKind, SubjectKey
 
 _FORMAT = 1
 # C2SP entry bundles give the length of an entry in 16 bits; the rest is room for what is added below. A form with
 # hundreds of rows can come to more: what is too long is kept in the sealed part, under the leaf's commitment.
 _MOST_LEAF = 64_000
 SALT_BYTES = 16
+UNDER_SUBJECT = b"\x02"
+"""How a private part begins that only its subject's key opens."""
+_RESOLUTION, _RECEIPT = "res_", "rcp_"
+_FINDING_KEY = 32  # characters: 128 bits
 _SALTS = RandomChunks(SALT_BYTES)
 
 
@@ -33,12 +37,16 @@ def make_entry(
     facts: Mapping[str, Any],
     private: Mapping[str, Any] | None = None,
     sealer: Sealer | None = None,
+    key: SubjectKey | None = None,
+    actor_key: str | None = None,
+    case_key: str | None = None,
 ) -> Entry:
     """An entry ready to be committed.
 
     `facts`: references, codes, counts; must not hold names, numbers, addresses or values. `private`: who worked and on
     which case; sealed under this entry's id with a salt, and needs `sealer`. The leaf commits to it: whoever is shown
-    it later can check that it is what was logged, and nobody can test a guess without the salt.
+    it later can check that it is what was logged, and nobody can test a guess without the salt. `key`: of the subject
+    named by `owner_of`; without one the root seals. `actor_key`, `case_key`: as `finding_key` makes them.
     """
     leaf: dict[str, Any] = {"v": _FORMAT, "id": entry_id, "kind": kind.value, "at": rfc3339(now)}
     leaf |= {"caller": caller, **facts}
@@ -51,8 +59,8 @@ def make_entry(
         salt = _SALTS.take()
         document = canonical(private)
         leaf["commit"] = hmac.digest(salt, document, "sha256").hex()
-        sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id)
-    return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed)
+        sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id, key=key)
+    return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed, actor_key, case_key)
 
 
 def _omit(leaf: dict[str, Any]) -> dict[str, Any]:
@@ -80,11 +88,15 @@ def _shortened(name: str, whole: Any) -> Any:
     return {code: [] for code in whole} if name == "fields" else []
 
 
-def open_private(entry: Entry, sealer: Sealer) -> dict[str, Any]:
-    """The private part of an entry; raises `CannotOpen` when it is not what its leaf commits to."""
+def open_private(entry: Entry, sealer: Sealer, key: SubjectKey | None = None) -> dict[str, Any]:
+    """The private part of an entry; raises `CannotOpen` when it is not what its leaf commits to.
+
+    `key`: of the subject named by `owner_of`, without which what is about a subject does not open; see
+    `gateway.audit.unsealing`.
+    """
     if entry.sealed is None:
         return {}
-    opened = sealer.open(entry.sealed, table="audit_entry", column="sealed", row=entry.id)
+    opened = sealer.open(entry.sealed, table="audit_entry", column="sealed", row=entry.id, key=key)
     salt, document = opened[:SALT_BYTES], opened[SALT_BYTES:]
     if hmac.digest(salt, document, "sha256").hex() != orjson.loads(entry.leaf).get("commit"):
         raise CannotOpen
@@ -92,10 +104,46 @@ def open_private(entry: Entry, sealer: Sealer) -> dict[str, Any]:
     return private
 
 
+def finding_key(what: Literal["actor", "case"], text: str, fingerprint: Callable[[bytes], str]) -> str:
+    """What an entry is found by from the number of an officer or a case: tells nothing without the key.
+
+    What has a NUL in front can stand in no header and no path, of which there are fingerprints too.
+    """
+    return fingerprint(f"\0{what}\0{text.strip()}".encode())[:_FINDING_KEY]
+
+
+def receipt_of(resolution_id: str) -> str:
+    """The receipt of a resolution: the same reference by another name, so that the one leads to the other."""
+    return f"{_RECEIPT}{resolution_id.removeprefix(_RESOLUTION)}"
+
+
+def resolution_of(receipt_or_resolution: str) -> str:
+    """The resolution that a receipt is about, or the resolution itself."""
+    if receipt_or_resolution.startswith(_RECEIPT):
+        return f"{_RESOLUTION}{receipt_or_resolution.removeprefix(_RECEIPT)}"
+    return receipt_or_resolution
+
+
 def subjects_of(leaf: Mapping[str, Any]) -> set[str]:
-    """The references of the subjects that an entry is about; none for what is about nobody."""
-    by_role = leaf.get("subjects") or {}
-    return {ref for ref in (leaf.get("subject"), *by_role.values()) if ref is not None}
+    """The references of the subjects that an entry is about; none for what is about nobody.
+
+    `subject` is one; `subjects` are several, by role where they have one.
+    """
+    several = leaf.get("subjects") or ()
+    refs = several.values() if isinstance(several, dict) else several
+    return {ref for ref in (leaf.get("subject"), *refs) if ref is not None}
+
+
+def owner_of(leaf: Mapping[str, Any]) -> str | None:
+    """Reference of the subject whose key the private part is sealed under: the applicant, else the first role's.
+
+    None for what is about nobody, or about several without roles.
+    """
+    by_role = leaf.get("subjects")
+    if isinstance(by_role, dict) and by_role:
+        ref: str = by_role.get("applicant") or by_role[min(by_role)]
+        return ref
+    return leaf.get("subject")
 
 
 def canonical(document: Mapping[str, Any]) -> bytes:

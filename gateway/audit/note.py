@@ -108,6 +108,13 @@ class _Key:
             Verifier.of(name, private.public_key().public_bytes_raw(), algorithm=cls._algorithm), private
         )
 
+    def named(self, name: str) -> Self:
+        """The same key under another name."""
+        if name == self.name:
+            return self
+        verifier = Verifier.of(name, self.verifier.public, algorithm=self._algorithm)
+        return type(self)(verifier, self._private)
+
     @property
     def name(self) -> str:
         """The name this key signs under."""
@@ -255,6 +262,18 @@ def open_note(note: str | bytes, verifiers: Sequence[Verifier]) -> OpenedNote:
             "None of the keys to check with has signed this note; it may be another log's, or forged."
         )
     return OpenedNote(text, tuple(dict.fromkeys(signer.name for signer in signers)), times, tuple(signers))
+
+
+def signature_lines(note: str) -> tuple[str, dict[tuple[str, bytes], str]]:
+    """The text of a note, and by name and key id the lines under it, unchecked. BadNote when it is malformed."""
+    text, lines = _split(note)
+    written = note.rpartition("\n\n")[2].splitlines()
+    return text, {(name, key_id): line for (name, key_id, _), line in zip(lines, written, strict=True)}
+
+
+def signers_of(note: str) -> frozenset[str]:
+    """Whose lines stand under the note, as name and key id, unchecked: safe only for telling notes apart."""
+    return frozenset(f"{name}+{key_id.hex()}" for name, key_id, _ in _split(note)[1])
 
 
 def decode_base64(text: str) -> bytes:

@@ -1,53 +1,91 @@
-"""Reading the log as a tree: its newest checkpoint, tiles by their paths, proofs, earlier checkpoints."""
+"""Reading the log as trees: the newest checkpoint, tiles by their paths, proofs, earlier checkpoints.
 
-from collections.abc import Sequence
+`keys`: verifier keys of the log under the name of its first tree, wherever they are wanted.
+"""
 
-from gateway.audit.note import Checkpoint, Verifier, open_note
+from collections.abc import AsyncIterator, Sequence
+from typing import NamedTuple
+
+from gateway.audit.note import Checkpoint, Verifier
 from gateway.audit.proofs import TlogProof
+from gateway.audit.shards import open_checkpoint
 from gateway.audit.tree import TileId, inclusion_proof, inclusion_tiles, pack_entries, parse_tile_path
 from gateway.ports import TreeLog
+from gateway.records import Place
 
 _TILE_WIDTH = 256
 _HASH_BYTES = 32
 _AT_ONCE = 5_000
 
 
-async def newest(log: TreeLog, keys: Sequence[str]) -> tuple[str, Checkpoint] | None:
-    """The newest checkpoint as signed and as read; None before the first. `keys`: the log's verifier keys."""
-    note = await log.checkpoint()
+class Signed(NamedTuple):
+    """A tree's newest checkpoint: which tree, the note as it was signed, and what it states."""
+
+    shard: int
+    note: str
+    checkpoint: Checkpoint
+
+
+async def newest(log: TreeLog, keys: Sequence[str], *, shard: int | None = None) -> Signed | None:
+    """The newest checkpoint of that tree, None being the present one; None before the first."""
+    note = await log.checkpoint(shard=shard)
     if note is None:
         return None
-    return note, Checkpoint.parse(open_note(note, [Verifier.parse(key) for key in keys]).text)
+    return Signed(*_opened(note, keys))
 
 
-async def tile_at(path: str, log: TreeLog) -> bytes | None:
-    """The content of "tile/0/000", "tile/entries/000.p/7" ...; None where the log is not that long.
+async def every_shard(log: TreeLog, keys: Sequence[str]) -> list[Signed]:
+    """The newest checkpoint of every tree, oldest tree first."""
+    return [Signed(*_opened(head.note, keys)) for head in await log.shards() if head.note is not None]
+
+
+def _opened(note: str, keys: Sequence[str]) -> tuple[int, str, Checkpoint]:
+    shard, checkpoint = open_checkpoint(note, [Verifier.parse(key) for key in keys])
+    return shard, note, checkpoint
+
+
+async def tile_at(path: str, log: TreeLog, *, shard: int | None = None) -> bytes | None:
+    """The content of "tile/0/000", "tile/entries/000.p/7" ...; None where the tree is not that long.
 
     Raises `ValueError` for what is no such path (C2SP tlog-tiles).
     """
     level, index, width = parse_tile_path(path)
     if level is None:
-        leaves = await log.leaves(index * _TILE_WIDTH, index * _TILE_WIDTH + width)
+        leaves = await log.leaves(index * _TILE_WIDTH, index * _TILE_WIDTH + width, shard=shard)
         return pack_entries(leaves) if len(leaves) == width else None
-    hashes = (await log.tiles([(level, index)])).get((level, index), b"")
+    hashes = (await log.tiles([(level, index)], shard=shard)).get((level, index), b"")
     return hashes[: width * _HASH_BYTES] if len(hashes) >= width * _HASH_BYTES else None
 
 
 async def proof_of(entry_id: str, log: TreeLog, keys: Sequence[str]) -> TlogProof | None:
-    """The proof that an entry is under the newest checkpoint; None while it has no place."""
-    signed = await newest(log, keys)  # first: what has its place by then may be younger than the checkpoint
-    index = await log.place_of(entry_id)
-    if signed is None or index is None or index >= signed[1].size:
+    """The proof that an entry is in its tree; None while it has no place.
+
+    Under the newest checkpoint that a witness cosigned if that covers the entry, else under the newest.
+    """
+    place = await log.place_of(entry_id)
+    signed = None if place is None else await _covering(place, log, keys)
+    if place is None or signed is None or place.index >= signed.checkpoint.size:
         return None
-    note, checkpoint = signed
-    tiles = await log.tiles(inclusion_tiles(index, checkpoint.size))
+    size = signed.checkpoint.size
+    tiles = await log.tiles(inclusion_tiles(place.index, size), shard=place.shard)
     known = {TileId(*tile): hashes for tile, hashes in tiles.items()}
-    return TlogProof(index, inclusion_proof(index, checkpoint.size, known), note)
+    return TlogProof(place.index, inclusion_proof(place.index, size, known), signed.note)
 
 
-async def checkpoints_before(log: TreeLog, size: int) -> list[tuple[int, str]]:
-    """Size and note of every checkpoint of fewer entries, by size."""
-    found: list[tuple[int, str]] = []
-    while more := await log.checkpoints(after=found[-1][0] if found else 0, limit=_AT_ONCE):
-        found += more
-    return [each for each in found if each[0] < size]
+async def _covering(place: Place, log: TreeLog, keys: Sequence[str]) -> Signed | None:
+    cosigned = await log.cosigned(shard=place.shard)
+    if cosigned is not None and cosigned[0] > place.index:
+        return Signed(*_opened(cosigned[1], keys))
+    return await newest(log, keys, shard=place.shard)
+
+
+async def checkpoints_before(
+    log: TreeLog, size: int, *, shard: int | None = None
+) -> AsyncIterator[Sequence[tuple[int, str]]]:
+    """Size and note of every kept checkpoint of fewer entries, by size, some thousands at a time."""
+    after = -1
+    while more := await log.checkpoints(after=after, limit=_AT_ONCE, shard=shard):
+        yield [each for each in more if each[0] < size]
+        after = more[-1][0]
+        if after >= size:
+            return

@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import NamedTuple
 
-_HASH_BYTES = 32
+HASH_BYTES = 32
+"""Length of every hash in the tree."""
 _TILE_HASHES = 256
-_TILE_BYTES = _TILE_HASHES * _HASH_BYTES
+_TILE_BYTES = _TILE_HASHES * HASH_BYTES
 _MOST_LEVEL = 63
 _MOST_INDEX = 2**55  # a tree stays under 2**63 leaves, the largest number a database column holds
 _MOST_ENTRY_BYTES = 0xFFFF
@@ -80,7 +81,7 @@ def grow(size: int, tiles: Mapping[TileId, bytes], leaves: Sequence[bytes]) -> G
     TreeBroken when one is missing, or shorter or longer: then size and tiles do not belong together.
     """
     begun = {tile: _whole(tile, size, tiles) for tile in edge(size)}
-    if any(len(leaf) != _HASH_BYTES for leaf in leaves):
+    if any(len(leaf) != HASH_BYTES for leaf in leaves):
         raise ValueError("A leaf hash is not 32 bytes long; append `leaf_hash(entry)`, not the entry.")
     changed: dict[TileId, bytes] = {}
     level, above = 0, list(leaves)
@@ -163,7 +164,7 @@ def verify_consistency(old: int, new: int, old_root: bytes, new_root: bytes, pro
     if old == new:
         return old_root == new_root and not proof
     if old == 0:
-        return len(new_root) == _HASH_BYTES and not proof
+        return len(new_root) == HASH_BYTES and not proof
     if not proof or not _all_hashes(old_root, *proof):
         return False
     # A whole subtree is its own first step: RFC 9162 leaves it out of the proof.
@@ -329,17 +330,17 @@ def _range_hash(low: int, high: int, tiles: Mapping[TileId, bytes]) -> bytes:
 def _subtree_hash(height: int, place: int, tiles: Mapping[TileId, bytes]) -> bytes:
     tile, first, count = _tile_of(height, place)
     content = _content(tile, tiles)
-    end = (first + count) * _HASH_BYTES
-    if len(content) < end or len(content) > _TILE_BYTES or len(content) % _HASH_BYTES:
+    end = (first + count) * HASH_BYTES
+    if len(content) < end or len(content) > _TILE_BYTES or len(content) % HASH_BYTES:
         raise TreeBroken(
             f"Tile {tile.index} of level {tile.level} has {len(content)} bytes; at least {end} are needed, "
             f"32 for each hash and {_TILE_BYTES} at most."
         )
-    return _fold(content[first * _HASH_BYTES : end])
+    return _fold(content[first * HASH_BYTES : end])
 
 
 def _whole(tile: TileId, size: int, tiles: Mapping[TileId, bytes]) -> bytes:
-    content, wanted = _content(tile, tiles), width(tile, size) * _HASH_BYTES
+    content, wanted = _content(tile, tiles), width(tile, size) * HASH_BYTES
     if len(content) != wanted:
         raise TreeBroken(
             f"Tile {tile.index} of level {tile.level} has {len(content)} bytes; a tree of size {size} wants "
@@ -356,8 +357,8 @@ def _content(tile: TileId, tiles: Mapping[TileId, bytes]) -> bytes:
 
 def _fold(hashes: bytes) -> bytes:
     # The root over 1, 2, 4, ... 256 hashes side by side.
-    while len(hashes) > _HASH_BYTES:
-        pairs = range(0, len(hashes), 2 * _HASH_BYTES)
+    while len(hashes) > HASH_BYTES:
+        pairs = range(0, len(hashes), 2 * HASH_BYTES)
         hashes = b"".join([sha256(b"\x01" + hashes[at : at + 64]).digest() for at in pairs])
     return hashes
 
@@ -370,7 +371,7 @@ def _climb_to_right_child(here: int, last: int) -> tuple[int, int]:
 
 
 def _all_hashes(*values: bytes) -> bool:
-    return all(len(value) == _HASH_BYTES for value in values)
+    return all(len(value) == HASH_BYTES for value in values)
 
 
 def _require_size(size: int) -> None:

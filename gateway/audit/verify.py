@@ -24,7 +24,7 @@ import urllib.request
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 from urllib.parse import urlsplit
@@ -58,6 +58,8 @@ _EXTRAS = ("README.txt", "checkpoint", "checkpoints.jsonl", "log.vkey")
 _CUT = ("is missing or cut", "缺失或被截断")
 _ADDED = ("was added: the log does not cover it", "系添加：不在日志范围内")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+_SHARD_SUFFIX = re.compile(r"/(?:[2-9]|[1-9][0-9]{1,5})$", re.ASCII)
+_OPENED = "log.shard_opened"
 _ENTRIES_NAME = re.compile(r"tile/entries/((?:x[0-9]{3}/)*[0-9]{3})(?:\.p/([0-9]{1,3}))?", re.ASCII)
 _ZIP_ERRORS = (
     zipfile.BadZipFile,
@@ -69,6 +71,10 @@ _ZIP_ERRORS = (
     ValueError,
     OverflowError,
 )
+
+# What became of an intent: answered, closed as unknown, or both.
+_ANSWERED, _CLOSED, _BOTH = -1, -2, -3
+_ENDINGS = ("consent.withdrawn", "consent.terminated", "consent.invalidated")
 
 # The order in which faults are told, whatever order they are met in: one pass over the records finds them all.
 _TILE, _ROOT, _EARLIER, _LEAF, _PAIR, _CONSENT = range(6)
@@ -91,21 +97,26 @@ class Said:
 
 @dataclass(frozen=True)
 class BadRecord:
-    """The first record that is wrong. `index`: from 0. `id`, `at`: as the record now reads, "" if it has none."""
+    """The first record that is wrong. `index`: from 0. `id`, `at`: as the record now reads, "" if it has none.
+
+    `shard`: which of the log's trees; most logs have one, 1.
+    """
 
     index: int
     id: str
     at: str
     why: str
+    shard: int = 1
 
 
 @dataclass(frozen=True)
 class Report:
     """What checking found.
 
-    `size`, `root_hex`: as the newest checkpoint states them, 0 and "" unless its signature is right. `checkpoints`: how
-    many were found right, the newest among them. `first_bad`: None when no single record can be named. `said`: the
-    checks passed, in order. `fault`: the first thing wrong, None when `ok`.
+    `size`, `root_hex`: as the newest checkpoint states them, 0 and "" unless its signature is right; where the log has
+    several shards, `size` is of all together. `checkpoints`: how many were found right, the newest among them.
+    `first_bad`: None when no single record can be named. `said`: the checks passed, in order. `fault`: the first thing
+    wrong, None when `ok`.
     """
 
     ok: bool
@@ -176,7 +187,7 @@ def verify_bundle(
     newest = run.newest
     return Report(
         ok=fault is None,
-        size=newest.size if newest else 0,
+        size=run.size,
         root_hex=newest.root.hex() if newest else "",
         checkpoints=run.checkpoints,
         first_bad=fault.bad if fault else None,
@@ -431,11 +442,22 @@ class _Checkpoint(NamedTuple):
     signers: frozenset[_Key]
 
 
+def _under(key: _Key, origin: str) -> _Key:
+    # The key under the name of that tree of the same log: the n-th shard of "x" is called "x/n".
+    if {key.name, _SHARD_SUFFIX.sub("", key.name)} & {origin, _SHARD_SUFFIX.sub("", origin)}:
+        return key._replace(name=origin, id=_key_id(origin, bytes([key.kind]) + key.public))
+    return key
+
+
+def _key_id(name: str, key: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
+
+
 def _parse_key(text: str) -> _Key:
     # ValueError when it is not exactly how such a key is written, or its id is another key's.
     name, key_id, encoded = [*text.split("+", 2), "", ""][:3]
     key = _unbase64(encoded)
-    found = hashlib.sha256(name.encode() + b"\n" + key).digest()[:4]
+    found = _key_id(name, key)
     if not name or re.search(r"\s", name) or not key or found.hex() != key_id:
         raise ValueError("not a verifier key")
     if key[0] == _ED25519 and len(key) != 1 + _HASH:
@@ -459,7 +481,8 @@ def _open_note(note: bytes, keys: Sequence[_Key], which: Said) -> _Checkpoint:
     signers = set()
     for name, blob in lines:
         for key in keys:
-            if (name, blob[:4]) == (key.name, key.id):
+            known = _under(key, origin)
+            if (name, blob[:4]) == (known.name, known.id):
                 if key in signers or not _is_signed(key.public, blob[4:], text.encode()):
                     raise _Altered(
                         f"The signature of {_shown(name)} under {which.en[0].lower()}{which.en[1:]} is wrong: "
@@ -472,7 +495,7 @@ def _open_note(note: bytes, keys: Sequence[_Key], which: Said) -> _Checkpoint:
             f"{which.en} is not signed by any trusted key; if the log's key was changed, give the older one too.",
             f"{which.zh}没有可信密钥的签名；如日志更换过密钥，请一并给出旧公钥。",
         )
-    if origin not in {key.name for key in signers}:
+    if origin not in {_under(key, origin).name for key in signers}:
         raise _Altered(f"{which.en} is another log's.", f"{which.zh}属于另一份日志。")
     return _Checkpoint(origin, int(size), decoded, frozenset(signers))
 
@@ -591,9 +614,12 @@ class _Reader:
     def __init__(self, hold: Callable[[int, _Altered], None]) -> None:
         self._hold = hold
         self._ids: set[bytes] = set()
-        self._waiting: dict[bytes, int] = {}  # request → index of its intent, -1 once answered
-        self._ended: dict[str, bool] = {}  # consent → whether for good
+        self._waiting: dict[bytes, int] = {}  # request → index of its intent, or what became of it
+        # Consents by Python's own hash: 64 bits under a secret of this process, which nobody can aim at.
+        self._rests: dict[bytes, tuple[int, ...]] = {}  # request → the consents it rests on
+        self._ended: dict[int, bool] = {}  # consent → whether it ended for good
         self._is_stopped = False
+        self.answered_late = 0
 
     def unanswered(self) -> list[int]:
         return [index for index in self._waiting.values() if index >= 0]
@@ -634,6 +660,10 @@ class _Reader:
             return self._intent(index, leaf, document)
         if kind == "outcome":
             return self._outcome(index, leaf, document)
+        if kind == "outcome.reread":
+            return self._reread(index, leaf, document)
+        if kind == _OPENED and index:
+            return self._stop(index, leaf, "opens a shard in the middle of another", "在分片中间开启了分片")
         if kind.startswith("consent."):
             return self._consent(kind, document.get("request"))
         return None
@@ -643,37 +673,70 @@ class _Reader:
         is_formed = type(request) is str and type(asks) is list
         if not is_formed or not all(map(_is_ask, asks)):
             return self._stop(index, leaf, "is an intent that is not written as one", "作为意向记录格式不符")
-        self._waiting.setdefault(_digest(str(request)), index)
-        if not self._ended:
-            return None
-        for ask in asks:
-            footing, _, consent = ask[5].partition(":")
-            if ask[3] and footing == "consent" and consent in self._ended:
-                how = ("withdrawn", "撤回") if self._ended[consent] else ("paused", "暂停")
+        digest = _digest(str(request))
+        self._waiting.setdefault(digest, index)
+        named = {ask[5][8:] for ask in asks if ask[3] and ask[5].startswith("consent:")}
+        if named:
+            self._rests[digest] = tuple(map(hash, named))
+            if self._ended:
+                self._require_standing(index, leaf, {hash(consent): consent for consent in named})
+        return None
+
+    def _require_standing(self, index: int, leaf: bytes, rests: Mapping[int, str]) -> None:
+        for digest, consent in rests.items():
+            if digest in self._ended:
+                how = ("withdrawn", "撤回") if self._ended[digest] else ("paused", "暂停")
                 en = f"rests on consent {_shown(consent)} after it was {how[0]}"
                 zh = f"在同意书 {_shown(consent)} {how[1]}之后仍以其为依据"
                 return self._hold(_CONSENT, _at_record(index, leaf, en, zh))
         return None
 
     def _outcome(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
-        request = document.get("request")
-        digest = _digest(request) if type(request) is str else b""
-        if digest in self._waiting:
-            self._waiting[digest] = -1
-        else:
-            self._hold(
-                _PAIR, _at_record(index, leaf, "was released without an intent", "没有对应的意向记录即已放行")
-            )
+        digest = self._request(document)
+        before = self._waiting.get(digest)
+        became = _CLOSED if document.get("result") == "unknown" else _ANSWERED
+        if before is None:
+            en, zh = "was released without an intent", "没有对应的意向记录即已放行"
+            self._hold(_PAIR, _at_record(index, leaf, en, zh))
+        elif before >= 0:
+            self._waiting[digest] = became
+            self._narrow(digest, document.get("rests"))
+        elif before in (_BOTH, became):
+            en, zh = "is a second outcome of one intent", "是同一意向记录的第二条结果"
+            self._hold(_PAIR, _at_record(index, leaf, en, zh))
+        else:  # taken for lost while it was still at work
+            self._waiting[digest] = _BOTH
+            self.answered_late += 1
 
-    def _consent(self, kind: str, consent: Any) -> None:
-        if type(consent) is not str:
+    def _narrow(self, request: bytes, told: Any) -> None:
+        # At the second gate an answer may have lost a consent, and what came by it: it is read again without both.
+        if type(told) is list and request in self._rests:
+            left = {hash(each) for each in told if type(each) is str}
+            self._rests[request] = tuple(each for each in self._rests[request] if each in left)
+
+    def _reread(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
+        digest = self._request(document)
+        if self._waiting.get(digest) not in (_ANSWERED, _BOTH):
+            en, zh = "reads again what was never answered", "重读了从未给出的结果"
+            self._hold(_PAIR, _at_record(index, leaf, en, zh))
+        elif document.get("result") != "withheld":
+            self._require_standing(index, leaf, dict.fromkeys(self._rests.get(digest, ()), ""))
+
+    @staticmethod
+    def _request(document: Mapping[str, Any]) -> bytes:
+        request = document.get("request")
+        return _digest(request) if type(request) is str else b""
+
+    def _consent(self, kind: str, told: Any) -> None:
+        if type(told) is not str:
             return
-        if kind == "consent.withdrawn":
+        consent = hash(told)
+        if kind in _ENDINGS:
             self._ended[consent] = True
         elif kind == "consent.paused":
             self._ended.setdefault(consent, False)
         elif kind == "consent.resumed" and not self._ended.get(consent, True):
-            del self._ended[consent]  # what was withdrawn never comes back
+            del self._ended[consent]  # what has ended never comes back
 
 
 def _encoded(leaf: bytes) -> bytes | None:
@@ -691,24 +754,29 @@ def _digest(text: str) -> bytes:
     return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
 
-# ---------------------------------------------------------------- the checks
+# ---------------------------------------------------------------- one tree
 
 
-class _Run:
-    # One verification: the checks in the order they are told.
+class _Link(NamedTuple):
+    # What the first record of a shard says of the one before it. `held`: the newest checkpoint that the database held
+    # of it, None when it held none; `last`: the last one that was signed. Both: origin, size, root in hex.
 
-    def __init__(
-        self, source: _Source, keys: Sequence[str], progress: Callable[[int, int], None] | None
-    ) -> None:
-        self.said: list[Said] = []
-        self.warnings: list[Said] = list(source.warnings)
-        self.newest: _Checkpoint | None = None
+    shard: int
+    last: tuple[str, int, str]
+    held: tuple[str, int, str] | None
+
+
+class _Tree:
+    # One tree of the log: checked against its newest checkpoint and every earlier one that is there.
+
+    def __init__(self, source: _Source, prefix: str, keys: Sequence[_Key]) -> None:
+        self.prefix = prefix
+        self.keys = keys
         self.checkpoints = 0
+        self.link: _Link | None = None
+        self.point: tuple[int, bytes | None] = (-1, None)  # a size, and the root that the tree had then
         self._source = source
-        self._given = [_given_key(key) for key in keys]
-        self._progress = progress
         self._held: dict[int, _Altered] = {}
-        self._reader = _Reader(self._hold)
         self._stack: list[bytes] = []  # the whole subtrees so far, largest first
         self._rows: dict[int, bytearray] = {}  # level → hashes of the tile being filled
         self._full: dict[int, int] = {}  # level → tiles filled
@@ -716,132 +784,79 @@ class _Run:
         self._due: tuple[int, _Checkpoint] | None = None
         self._fits = 0  # size of the last earlier checkpoint whose root was found again
 
-    def fault(self) -> _Altered | None:
-        """The first thing wrong, None when nothing is."""
-        try:
-            self._keys = self._check_keys()
-            self.newest = self._check_newest()
-            self._check_members(self.newest.size)
-            self._check_records(self.newest)
-            self._tell_held(self.newest)
-        except _Altered as fault:
-            return fault
-        return None
-
-    def _hold(self, rank: int, fault: _Altered) -> None:
-        self._held.setdefault(rank, fault)
-
-    def _say(self, en: str, zh: str) -> None:
-        self.said.append(Said(en, zh))
-
-    # -------------------------------- key, newest checkpoint, members
-
-    def _check_keys(self) -> list[_Key]:
-        if self._source.names is None:
-            if not self._given:
-                raise CannotVerify(
-                    "Give the log's key with --key: a key taken from the same server would prove nothing.",
-                    "请用 --key 给出日志公钥：取自同一服务器的公钥不能证明什么。",
-                )
-            inside = []
-        else:
-            inside = self._keys_inside()
-        if not self._given:
-            self.warnings.append(
-                Said(
-                    "No key was given; the one in the bundle shows only that the bundle agrees with itself.",
-                    "未给出公钥；包内的公钥只能证明本包与自身一致。",
-                )
-            )
-            return inside
-        if inside and not set(inside) & set(self._given):
-            raise _Altered(
-                "The bundle names other keys than the one given: it is another log's, or signed anew.",
-                "包内列出的密钥与给出的公钥不同：属于另一份日志，或被重新签名。",
-            )
-        self._say("The key given is well formed.", "给出的公钥格式正确。")
-        return self._given
-
-    def _keys_inside(self) -> list[_Key]:
-        try:
-            text = self._read("log.vkey", _MOST_NOTE).decode()
-            keys = [_parse_key(line) for line in text[:-1].split("\n")]
-        except ValueError:
-            keys, text = [], ""
-        if not text.endswith("\n") or not any(key.kind == _ED25519 for key in keys):
-            raise _Altered("log.vkey does not hold the log's keys.", "log.vkey 中不是日志公钥。")
-        return [key for key in keys if key.kind == _ED25519]
-
-    def _check_newest(self) -> _Checkpoint:
-        newest = _open_note(self._newest_note(), self._keys, Said("The newest checkpoint", "最新检查点"))
-        signers = ", ".join(sorted(f"{_shown(key.name)}+{key.id.hex()}" for key in newest.signers))
-        if self._keys[0] not in newest.signers:
-            # Whoever got hold of a key that was replaced could have written the whole log anew.
-            raise _Altered(
-                "The newest checkpoint is not signed by the newest key, the first one given.",
-                "最新检查点未由最新密钥（所给的第一个）签名。",
-            )
+    def open(self) -> None:
+        """Reads its newest checkpoint, and for a later shard the record that opened it."""
+        where = f" of {self.prefix}" if self.prefix else ""
+        which = Said(f"The newest checkpoint{where}", f"{self.prefix}最新检查点")
+        self.newest = _open_note(self._newest_note(), self.keys, which)
+        suffix = _SHARD_SUFFIX.search(self.newest.origin)
+        if self.newest.size and suffix is not None:
+            leaf = self._first_record(self.newest.size)
+            self.link = _link_of(leaf, self.newest.origin, int(suffix[0][1:]))
+        self.shard = self.link.shard if self.link else 1
         self.checkpoints = 1
-        self._say(f"The newest checkpoint is signed by {signers}.", f"最新检查点由 {signers} 签名。")
-        return newest
+
+    def _first_record(self, size: int) -> bytes:
+        entries, _ = _split(self._read(_tile_name("entries", 0, min(_WIDE, size)), _MOST_BUNDLE))
+        return entries[0] if entries else b""
 
     def _newest_note(self) -> bytes:
         try:
             return self._read("checkpoint", _MOST_NOTE)
         except _Altered:
             if self._source.names is None:
-                raise _unreadable("there is no checkpoint at this address", "此地址没有检查点") from None
+                raise _unreadable(
+                    f"there is no {self.prefix}checkpoint at this address", f"此地址没有 {self.prefix}检查点"
+                ) from None
             raise
 
-    def _check_members(self, size: int) -> None:
-        names = self._source.names
-        if names is None:
-            self._say(f"The checkpoint states {size:,} records.", f"检查点载明 {size:,} 条记录。")
-            return
-        rest = set(names)
+    # -------------------------------- members
+
+    def check_records_there(self, rest: set[str]) -> None:
+        """Takes the names of its records out of `rest`, all names below this tree."""
+        size = self.newest.size
         for name in _tile_names(size, entries=True):
             if name not in rest:
                 raise self._wrong_count(size, rest)
             rest.remove(name)
         if any(name.startswith("tile/entries/") for name in rest):
             raise self._wrong_count(size, rest)
-        self._say(
-            f"There are {size:,} records, as the checkpoint states.", f"共 {size:,} 条记录，与检查点一致。"
-        )
-        for name in (*_EXTRAS, *_tile_names(size, entries=False)):
+
+    def check_extras(self, rest: set[str], extras: Sequence[str]) -> None:
+        """Takes out the names of everything else; nothing may be left."""
+        for name in (*extras, *_tile_names(self.newest.size, entries=False)):
             if name not in rest:
                 raise self._without(name, rest)
             rest.remove(name)
         if rest:
-            raise _slipped_in(min(rest))
-        if self._read("README.txt", _MOST_NOTE) != README.encode():
-            raise _Altered(
-                "README.txt is not the text of such a bundle.", "README.txt 不是此类导出包的文本。"
-            )
+            raise _slipped_in(self.prefix + min(rest))
 
     def _without(self, name: str, rest: set[str]) -> _Altered:
         tile = name.partition(".p/")[0]
         stands = [each for each in rest if each.partition(".p/")[0] == tile]
+        name = self.prefix + name
         if stands:
+            found = _shown(self.prefix + stands[0])
             return _Altered(
-                f"{_shown(stands[0])} stands where {name} belongs: it is not as wide as the log needs.",
-                f"应为 {name} 处却是 {_shown(stands[0])}：宽度不符。",
+                f"{found} stands where {name} belongs: it is not as wide as the log needs.",
+                f"应为 {name} 处却是 {found}：宽度不符。",
             )
         return _Altered(f"{name} is missing from the bundle.", f"本包缺少 {name}。")
 
     def _wrong_count(self, size: int, rest: set[str]) -> _Altered:
         # Where records were added or taken out, the level-0 tiles still say at which one.
         bundles: dict[int, tuple[str, int]] = {}
+        prefix = len(self.prefix)
         for name in sorted(self._source.names or ()):
-            match = _ENTRIES_NAME.fullmatch(name)
+            match = _ENTRIES_NAME.fullmatch(name[prefix:]) if name.startswith(self.prefix) else None
             if match:
                 index = int(re.sub("[x/]", "", match[1]))
                 if index in bundles:
-                    return _slipped_in(name if name in rest else bundles[index][0])
-                bundles[index] = (name, int(match[2] or _WIDE))
+                    return _slipped_in(name if name[prefix:] in rest else self.prefix + bundles[index][0])
+                bundles[index] = (name[prefix:], int(match[2] or _WIDE))
         held = sum(width for _, width in bundles.values())
         if held == size:
-            return _slipped_in(min(name for name in rest if name.startswith("tile/entries/")))
+            return _slipped_in(self.prefix + min(name for name in rest if name.startswith("tile/entries/")))
         en = f"The checkpoint states {size:,} records, the bundle holds {held:,}"
         zh = f"检查点载明 {size:,} 条记录，本包有 {held:,} 条"
         fault, index = None, 0
@@ -860,27 +875,21 @@ class _Run:
             return _at_record(index * _WIDE, entries[0] if entries else None, *_ADDED)
         hashes = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
         name = _tile_name(0, index, width)
-        if name not in (self._source.names or ()):
+        if self.prefix + name not in (self._source.names or ()):
             return None
         tile = self._read(name, _WIDE * _HASH)
         return _compared(index, entries, is_whole, hashes, tile, width)
 
     def _read(self, name: str, most: int) -> bytes:
-        # A member that must be there and no longer than it can be.
-        try:
-            content = self._source.read(name, most)
-        except _Missing:
-            raise _Altered(f"{name} is missing.", f"缺少 {name}。") from None
-        if len(content) > most:
-            raise _Altered(f"{name} is longer than it can be.", f"{name} 过长。")
-        return content
+        return _read(self._source, self.prefix + name, most)
 
     # -------------------------------- one pass over the records
 
-    def _check_records(self, newest: _Checkpoint) -> None:
-        self._earlier = self._earlier_checkpoints(newest)
+    def check_records(self, reader: _Reader, progress: Callable[[int], None]) -> None:
+        """Reads every record once; what is wrong with tiles, root and earlier checkpoints is held for `tell`."""
+        self._earlier = self._earlier_checkpoints(self.newest)
         self._next_due()
-        size = newest.size
+        size = self.newest.size
         for index in range((size + _WIDE - 1) // _WIDE):
             start = index * _WIDE
             width = min(_WIDE, size - start)
@@ -891,10 +900,10 @@ class _Run:
             if fault is not None:
                 raise fault
             self._grow(start, hashes)
-            self._reader.take(start, entries)
-            if self._progress is not None:
-                self._progress(start + width, size)
+            reader.take(start, entries)
+            progress(width)
         self._meet_checkpoints(size)
+        self._meet_point(size)
         for level, row in self._rows.items():
             if row:
                 self._compare_tile(level, bytes(row))
@@ -904,6 +913,8 @@ class _Run:
         for leaf in hashes:
             if self._due is not None and self._due[1].size <= count:
                 self._meet_checkpoints(count)
+            if count == self.point[0]:
+                self._meet_point(count)
             top, rest, height = leaf, count, 0
             while rest & 1:
                 top = hashlib.sha256(b"\1" + stack.pop() + top).digest()
@@ -929,9 +940,9 @@ class _Run:
         try:
             if self._read(name, _WIDE * _HASH) != row:
                 en, zh = "does not hold the hashes that follow from the records", "中的哈希与记录不符"
-                raise _Altered(f"{name} {en}.", f"{name} {zh}。")
+                raise _Altered(f"{self.prefix}{name} {en}.", f"{self.prefix}{name} {zh}。")
         except _Altered as fault:
-            self._hold(_TILE, fault)
+            self._held.setdefault(_TILE, fault)
 
     def _root(self) -> bytes:
         if not self._stack:
@@ -941,6 +952,10 @@ class _Run:
             top = hashlib.sha256(b"\1" + left + top).digest()
         return top
 
+    def _meet_point(self, count: int) -> None:
+        if count == self.point[0]:
+            self.point = (count, self._root())
+
     # -------------------------------- earlier checkpoints
 
     def _earlier_checkpoints(self, newest: _Checkpoint) -> Iterator[tuple[int, _Checkpoint]]:
@@ -949,7 +964,7 @@ class _Run:
         for number, line in enumerate(self._earlier_lines(), 1):
             which = Said(f"Earlier checkpoint {number:,}", f"第 {number:,} 个早期检查点")
             size, note = _earlier_line(line, which)
-            found = _open_note(note.encode(), self._keys, which)
+            found = _open_note(note.encode(), self.keys, which)
             if found.size != size or found.origin != newest.origin or size < before:
                 raise _Altered(f"{which.en} stands in the wrong place.", f"{which.zh}位置不对。")
             if size > newest.size:
@@ -962,7 +977,7 @@ class _Run:
 
     def _earlier_lines(self) -> list[str]:
         try:
-            content = self._source.read("checkpoints.jsonl", _MOST_MEMBER)
+            content = self._source.read(self.prefix + "checkpoints.jsonl", _MOST_MEMBER)
         except _Missing:  # of a bundle that was told before; a server need not have it
             return []
         try:
@@ -979,7 +994,7 @@ class _Run:
         try:
             self._due = next(self._earlier, None)
         except _Altered as fault:
-            self._hold(_EARLIER, fault)
+            self._held.setdefault(_EARLIER, fault)
             self._due = None
 
     def _meet_checkpoints(self, count: int) -> None:
@@ -988,15 +1003,13 @@ class _Run:
         while self._due is not None and self._due[1].size == count:
             number, checkpoint = self._due
             if checkpoint.root != root:
-                self._hold(
-                    _EARLIER,
-                    _Altered(
-                        f"Earlier checkpoint {number:,} does not fit: the first {count:,} records are no longer "
-                        f"those it was signed for; the change lies after the first {self._fits:,}.",
-                        f"第 {number:,} 个早期检查点不符：前 {count:,} 条记录已不是当初签名时的内容；"
-                        f"改动在前 {self._fits:,} 条之后。",
-                    ),
+                fault = _Altered(
+                    f"Earlier checkpoint {number:,} does not fit: the first {count:,} records are no longer "
+                    f"those it was signed for; the change lies after the first {self._fits:,}.",
+                    f"第 {number:,} 个早期检查点不符：前 {count:,} 条记录已不是当初签名时的内容；"
+                    f"改动在前 {self._fits:,} 条之后。",
                 )
+                self._held.setdefault(_EARLIER, fault)
                 self._due = None
                 return
             self._fits = count
@@ -1005,26 +1018,20 @@ class _Run:
 
     # -------------------------------- the verdict
 
-    def _tell_held(self, newest: _Checkpoint) -> None:
-        self._say("Every record has the hash that was logged.", "每条记录的哈希与登记一致。")
+    def tell(self, say: Callable[[str, str], None]) -> None:
+        """Says what was found right about it, up to the first thing that was not, which is raised."""
+        say("Every record has the hash that was logged.", "每条记录的哈希与登记一致。")
         self._raise_held(_TILE)
-        self._say("Every tile follows from the records.", "全部哈希分块与记录一致。")
-        if self._root() != newest.root:
+        say("Every tile follows from the records.", "全部哈希分块与记录一致。")
+        if self._root() != self.newest.root:
             raise self._wrong_root()
-        self._say("The root is the one the checkpoint states.", "根哈希与检查点一致。")
+        say("The root is the one the checkpoint states.", "根哈希与检查点一致。")
         self._raise_held(_EARLIER)
         earlier = self.checkpoints - 1
-        self._say(
+        say(
             f"{earlier:,} earlier checkpoints are signed and fit.",
             f"{earlier:,} 个早期检查点签名正确且相符。",
         )
-        self._raise_held(_LEAF)
-        self._say("Every record is canonical and has an id of its own.", "每条记录均为规范格式且编号唯一。")
-        self._raise_held(_PAIR)
-        self._say("Every outcome has an earlier intent.", "每条结果记录之前均有意向记录。")
-        self._raise_held(_CONSENT)
-        self._say("No intent rests on a consent that had ended.", "没有意向记录以已终止的同意为依据。")
-        self._warn_of_unanswered()
 
     def _raise_held(self, rank: int) -> None:
         if rank in self._held:
@@ -1043,16 +1050,307 @@ class _Run:
             f"{zh}：记录与分块被一并改写{after.zh}。",
         )
 
-    def _warn_of_unanswered(self) -> None:
-        waiting = self._reader.unanswered()
-        if waiting:
-            self.warnings.append(
-                Said(
-                    f"{len(waiting):,} intents have no outcome, the first is record {waiting[0]:,}: "
-                    f"still under way, or to be counted as released.",
-                    f"{len(waiting):,} 条意向记录没有结果，首条为第 {waiting[0]:,} 号：仍在办理，或应视为已放行。",
+
+# ---------------------------------------------------------------- the whole log
+
+
+class _Run:
+    # One verification: the checks in the order they are told.
+
+    def __init__(
+        self, source: _Source, keys: Sequence[str], progress: Callable[[int, int], None] | None
+    ) -> None:
+        self.said: list[Said] = []
+        self.warnings: list[Said] = list(source.warnings)
+        self._source = source
+        self._given = [_given_key(key) for key in keys]
+        self._progress = progress
+        self._done = 0
+        self._held: dict[int, _Altered] = {}
+        self._reader = _Reader(self._hold)
+        self._trees: list[
+            _Tree
+        ] = []  # the present one first while they are found, the oldest first afterwards
+        self._at: _Tree | None = None
+
+    @property
+    def newest(self) -> _Checkpoint | None:
+        """The newest checkpoint of the present tree, once its signature was right."""
+        return max(self._trees, key=lambda tree: tree.shard).newest if self._trees else None
+
+    @property
+    def size(self) -> int:
+        """Records that the newest checkpoints state together."""
+        return sum(tree.newest.size for tree in self._trees)
+
+    @property
+    def checkpoints(self) -> int:
+        """How many were found right."""
+        return sum(tree.checkpoints for tree in self._trees)
+
+    def fault(self) -> _Altered | None:
+        """The first thing wrong, None when nothing is."""
+        try:
+            self._find_trees(self._check_keys())
+            self._check_members()
+            for tree in self._trees:
+                self._at = tree
+                tree.check_records(self._reader, self._advance)
+                if tree is not self._trees[-1]:
+                    tree.tell(lambda _en, _zh: None)
+                    self._tell_older(tree)
+            self._trees[-1].tell(self._say)
+            self._at = None
+            self._check_links()
+            self._tell_held()
+        except _Altered as fault:
+            return self._placed(fault)
+        return None
+
+    def _hold(self, rank: int, fault: _Altered) -> None:
+        self._held.setdefault(rank, self._placed(fault))
+
+    def _placed(self, fault: _Altered) -> _Altered:
+        """The fault, saying in which shard, where there are several."""
+        if self._at is None or len(self._trees) < 2:
+            return fault
+        number = self._at.shard
+        bad = None if fault.bad is None else replace(fault.bad, shard=number)
+        return _Altered(f"In shard {number}: {fault.said.en}", f"第 {number} 分片：{fault.said.zh}", bad)
+
+    def _say(self, en: str, zh: str) -> None:
+        self.said.append(Said(en, zh))
+
+    def _warn(self, en: str, zh: str) -> None:
+        self.warnings.append(Said(en, zh))
+
+    def _advance(self, records: int) -> None:
+        self._done += records
+        if self._progress is not None:
+            self._progress(self._done, self.size)
+
+    # -------------------------------- keys, trees, members
+
+    def _check_keys(self) -> list[_Key]:
+        if self._source.names is None:
+            if not self._given:
+                raise CannotVerify(
+                    "Give the log's key with --key: a key taken from the same server would prove nothing.",
+                    "请用 --key 给出日志公钥：取自同一服务器的公钥不能证明什么。",
                 )
+            inside = []
+        else:
+            inside = self._keys_inside("")
+        if not self._given:
+            self._warn(
+                "No key was given; the one in the bundle shows only that the bundle agrees with itself.",
+                "未给出公钥；包内的公钥只能证明本包与自身一致。",
             )
+            return inside
+        if inside and not self._are_ours(inside):
+            raise _Altered(
+                "The bundle names other keys than the one given: it is another log's, or signed anew.",
+                "包内列出的密钥与给出的公钥不同：属于另一份日志，或被重新签名。",
+            )
+        self._say("The key given is well formed.", "给出的公钥格式正确。")
+        return self._given
+
+    def _are_ours(self, inside: Sequence[_Key]) -> bool:
+        return any(_under(given, key.name) == key for given in self._given for key in inside)
+
+    def _keys_inside(self, prefix: str) -> list[_Key]:
+        name = f"{prefix}log.vkey"
+        try:
+            text = _read(self._source, name, _MOST_NOTE).decode()
+            keys = [_parse_key(line) for line in text[:-1].split("\n")]
+        except ValueError:
+            keys, text = [], ""
+        if not text.endswith("\n") or not any(key.kind == _ED25519 for key in keys):
+            raise _Altered(f"{name} does not hold the log's keys.", f"{name} 中不是日志公钥。")
+        return [key for key in keys if key.kind == _ED25519]
+
+    def _find_trees(self, keys: list[_Key]) -> None:
+        """The present tree, and by way of the record that opened it the ones before."""
+        prefix, below = "", 1 << 30
+        while True:
+            tree = _Tree(self._source, prefix, keys)
+            self._at = tree if prefix else None
+            tree.open()
+            if tree.shard >= below:
+                raise _Altered("The shards of the log are out of order.", "日志分片顺序不对。")
+            if self._trees and self._trees[-1].link is not None:
+                last = self._trees[-1].link.last
+                tree.point = (last[1] if last[0] == tree.newest.origin else -1, None)
+            self._trees.append(tree)
+            if not prefix:
+                self._check_signers(tree.newest, keys)
+            link, below = tree.link, tree.shard
+            if link is None or link.held is None:
+                break
+            suffix = _SHARD_SUFFIX.search(link.held[0])
+            is_first = suffix is None or link.held[0] == _SHARD_SUFFIX.sub("", tree.newest.origin)
+            prefix = f"shards/{1 if is_first or suffix is None else int(suffix[0][1:])}/"
+        self._trees.reverse()
+        self._at = None
+
+    def _check_signers(self, newest: _Checkpoint, keys: Sequence[_Key]) -> None:
+        signers = ", ".join(sorted(f"{_shown(key.name)}+{key.id.hex()}" for key in newest.signers))
+        if keys[0] not in newest.signers:
+            # Whoever got hold of a key that was replaced could have written the whole log anew.
+            raise _Altered(
+                "The newest checkpoint is not signed by the newest key, the first one given.",
+                "最新检查点未由最新密钥（所给的第一个）签名。",
+            )
+        self._say(f"The newest checkpoint is signed by {signers}.", f"最新检查点由 {signers} 签名。")
+
+    def _check_members(self) -> None:
+        names, size = self._source.names, self.size
+        if names is None:
+            self._say(f"The checkpoint states {size:,} records.", f"检查点载明 {size:,} 条记录。")
+            return
+        rest, parts = set(names), []
+        for tree in self._trees[:-1]:
+            own = {name for name in rest if name.startswith(tree.prefix)}
+            rest -= own
+            parts.append((tree, {name[len(tree.prefix) :] for name in own}))
+        parts.append((self._trees[-1], rest))
+        for tree, own in parts:
+            tree.check_records_there(own)
+        self._say(
+            f"There are {size:,} records, as the checkpoint states.", f"共 {size:,} 条记录，与检查点一致。"
+        )
+        for tree, own in parts:
+            tree.check_extras(own, _EXTRAS if not tree.prefix else _EXTRAS[1:])
+            if tree.prefix and not self._are_trusted(self._keys_inside(tree.prefix), tree.keys):
+                raise _Altered(
+                    f"{tree.prefix}log.vkey names other keys than the log's.",
+                    f"{tree.prefix}log.vkey 列出的不是本日志的密钥。",
+                )
+        if _read(self._source, "README.txt", _MOST_NOTE) != README.encode():
+            raise _Altered(
+                "README.txt is not the text of such a bundle.", "README.txt 不是此类导出包的文本。"
+            )
+
+    @staticmethod
+    def _are_trusted(inside: Sequence[_Key], keys: Sequence[_Key]) -> bool:
+        return any(_under(trusted, key.name) == key for trusted in keys for key in inside)
+
+    # -------------------------------- between the shards
+
+    def _tell_older(self, tree: _Tree) -> None:
+        size, number = tree.newest.size, tree.shard
+        self._say(
+            f"Shard {number}: {size:,} records, {tree.checkpoints:,} checkpoints, all as they were signed.",
+            f"第 {number} 分片：{size:,} 条记录、{tree.checkpoints:,} 个检查点，均与签名一致。",
+        )
+
+    def _check_links(self) -> None:
+        """Each shard's first record against what there is of the one before."""
+        for before, tree in zip([None, *self._trees[:-1]], self._trees, strict=True):
+            if tree.link is not None:
+                self._check_link(before, tree.link)
+
+    def _check_link(self, before: _Tree | None, link: _Link) -> None:
+        origin, size, root = link.last
+        if before is not None and link.held is not None:
+            self._check_held(before, link.held)
+        if before is None or before.newest.origin != origin or size > before.newest.size:
+            held = before.newest.size if before is not None and before.newest.origin == origin else 0
+            self._warn(
+                f"Shard {link.shard} was opened because the database had lost records: {size - held:,} that were "
+                f"signed as {_shown(origin)} are in no bundle; its first record says so.",
+                f"第 {link.shard} 分片因数据库丢失记录而开启：曾以 {_shown(origin)} 签名的 {size - held:,} 条"
+                f"不在任何导出包中；其首条记录已载明。",
+            )
+        elif before.point[1] is not None and before.point[1].hex() != root:
+            self._warn(
+                f"Shard {before.shard} in here is not the history that was signed last: the database had been forked "
+                f"before shard {link.shard} was opened, as that one's first record says.",
+                f"本包中的第 {before.shard} 分片并非最后签名的历史：开启第 {link.shard} 分片之前数据库已被分叉，"
+                f"后者首条记录已载明。",
+            )
+        else:
+            self._say(
+                f"Shard {link.shard} goes on from everything that was signed before it.",
+                f"第 {link.shard} 分片承接此前签名的全部内容。",
+            )
+
+    def _check_held(self, before: _Tree, held: tuple[str, int, str]) -> None:
+        origin, size, root = held
+        newest = before.newest
+        if (newest.origin, newest.size, newest.root.hex()) == (origin, size, root):
+            return
+        if newest.origin != origin or newest.size >= size:
+            raise _Altered(
+                f"Shard {before.shard} is not the one that the next shard was opened after.",
+                f"第 {before.shard} 分片不是下一分片开启时所承接的那一个。",
+            )
+        self._warn(
+            f"Of shard {before.shard} only the first {newest.size:,} of {size:,} records are here: the rest was no "
+            f"longer what had been signed.",
+            f"第 {before.shard} 分片仅含 {size:,} 条中的前 {newest.size:,} 条：其余已与签名不符。",
+        )
+
+    # -------------------------------- the verdict
+
+    def _tell_held(self) -> None:
+        self._raise_held(_LEAF)
+        self._say("Every record is canonical and has an id of its own.", "每条记录均为规范格式且编号唯一。")
+        self._raise_held(_PAIR)
+        self._say("Every outcome has an earlier intent.", "每条结果记录之前均有意向记录。")
+        self._raise_held(_CONSENT)
+        self._say("No intent rests on a consent that had ended.", "没有意向记录以已终止的同意为依据。")
+        self._warn_of_unanswered()
+
+    def _raise_held(self, rank: int) -> None:
+        if rank in self._held:
+            raise self._held[rank]
+
+    def _warn_of_unanswered(self) -> None:
+        waiting, late = self._reader.unanswered(), self._reader.answered_late
+        if waiting:
+            self._warn(
+                f"{len(waiting):,} intents have no outcome, the first is record {waiting[0]:,}: "
+                f"still under way, or to be counted as released.",
+                f"{len(waiting):,} 条意向记录没有结果，首条为第 {waiting[0]:,} 号：仍在办理，或应视为已放行。",
+            )
+        if late:
+            self._warn(
+                f"{late:,} intents were closed as unknown and have their real outcome too; that one counts.",
+                f"{late:,} 条意向记录曾以结果不明结案，另有真实结果；以真实结果为准。",
+            )
+
+
+def _read(source: _Source, name: str, most: int) -> bytes:
+    # A member that must be there and no longer than it can be.
+    try:
+        content = source.read(name, most)
+    except _Missing:
+        raise _Altered(f"{name} is missing.", f"缺少 {name}。") from None
+    if len(content) > most:
+        raise _Altered(f"{name} is longer than it can be.", f"{name} 过长。")
+    return content
+
+
+def _link_of(leaf: bytes, origin: str, number: int) -> _Link | None:
+    # None for the first record of a log whose own name ends like a shard's.
+    try:
+        told = _decode(leaf.decode())
+        if told["kind"] != _OPENED:
+            return None
+        last, held = _told_checkpoint(told["last"]), told["held"]
+        if (told["shard"], told["origin"]) == (number, origin):
+            return _Link(number, last, None if held is None else _told_checkpoint(held))
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise _at_record(0, leaf, "does not open this shard as it should", "未按规范开启本分片")
+
+
+def _told_checkpoint(told: Mapping[str, Any]) -> tuple[str, int, str]:
+    origin, size, root = told["origin"], told["size"], told["root"]
+    if not (type(origin) is type(root) is str and type(size) is int and size >= 0):
+        raise ValueError("not a checkpoint")
+    return origin, size, root
 
 
 def _slipped_in(name: str) -> _Altered:

@@ -5,12 +5,14 @@ When that memory is full it refuses instead. Used from one event loop; needs no 
 """
 
 import heapq
+import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from gateway.errors import CacheUnavailable
+from gateway.records import Sighting
 
 
 class MemoryCache:
@@ -24,6 +26,8 @@ class MemoryCache:
         self._values: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
         self._seen: set[str] = set()
         self._expiries: list[tuple[float, str]] = []  # a heap: the next of `_seen` to expire is first
+        self._name = secrets.token_urlsafe(9)
+        self._since: datetime | None = None
 
     async def add_once(self, key: str, ttl: timedelta) -> bool:
         """True the first time within `ttl`; raises `CacheUnavailable` when there is no room to remember."""
@@ -37,6 +41,11 @@ class MemoryCache:
         self._seen.add(key)
         heapq.heappush(self._expiries, (self._monotonic() + ttl.total_seconds(), key))
         return True
+
+    async def sight(self, key: str, ttl: timedelta, now: datetime) -> Sighting:
+        """`add_once`; this memory remembers everything since it was first asked."""
+        self._since = self._since or now
+        return Sighting(await self.add_once(key, ttl), self._name, self._since)
 
     async def get(self, key: str) -> bytes | None:
         """The value, unless it expired or gave way to others."""

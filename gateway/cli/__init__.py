@@ -2,7 +2,21 @@
 
 import typer
 
-from gateway.cli import audit, check, connector, consent, demo, keys, registry, resolve, serve
+from gateway.cli import (
+    audit,
+    audit_shards,
+    check,
+    client,
+    connector,
+    consent,
+    demo,
+    keys,
+    operator,
+    registry,
+    resolve,
+    serve,
+    subject,
+)
 
 app = typer.Typer(
     name="oncegate",
@@ -13,12 +27,16 @@ app = typer.Typer(
 )
 for room in (demo, serve, check, resolve):
     room.register(app)
+audit_shards.register(audit.group)
 for name, group in (
     ("registry", registry),
     ("connector", connector),
     ("consent", consent),
+    ("client", client),
+    ("operator", operator),
     ("audit", audit),
     ("keys", keys),
+    ("subject", subject),
 ):
     app.add_typer(group.group, name=name)
 

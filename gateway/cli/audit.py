@@ -1,27 +1,24 @@
 """`oncegate audit …`: the log read, exported, proven and verified."""
 
-import asyncio
 import sys
 import time
-from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 from urllib.request import urlopen
 
-import orjson
 import typer
 from rich.progress import Progress
 
-from field_registry import Subject, SubjectKind
-from field_registry.errors import BadIdentifier
-from field_registry.identifiers import subject_from
 from gateway.app import make_sequencer, utc_now
-from gateway.audit.bundle import write_bundle
+from gateway.audit.export import export_log
+from gateway.audit.looking import note_look
 from gateway.audit.note import Verifier
-from gateway.audit.noting import note
-from gateway.audit.reading import checkpoints_before, newest, proof_of
+from gateway.audit.noting import ITSELF, note
+from gateway.audit.reading import proof_of
 from gateway.audit.verify import main as verify_main
 from gateway.audit.witness import Fetch, Refused, Witness
+from gateway.cli.audit_entries import entries, trace
 from gateway.cli.common import (
     FOUND_FAULTS,
     WRONG_USE,
@@ -34,14 +31,12 @@ from gateway.cli.common import (
     print_json,
     runtime_of,
 )
-from gateway.ports import TreeLog
+from gateway.cli.subjects import subject_of
 from gateway.records import EntryKind
 from gateway.reports.ledger_lines import lines_of
 from gateway.reports.ledger_words import LABELS, Language, say
 from gateway.reports.use import as_document
 from gateway.reports.uses import ledger_of
-
-_AT_ONCE = 5_120
 
 group = typer.Typer(help="The log: entries, export, proofs, verification.", no_args_is_help=True)
 
@@ -51,25 +46,8 @@ def _group() -> None:
     """The log: entries, export, proofs, verification."""
 
 
-@group.command("entries")
-@command
-async def entries(
-    state: State = None,
-    request: Annotated[str | None, typer.Option(help="Only those of a resolution or consent.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
-    cursor: Annotated[str, typer.Option(help="Entry id to begin after.")] = "",
-    as_json: AsJson = False,
-) -> None:
-    """Entries without their private part: references, codes and times."""
-    async with runtime_of(state) as runtime:
-        found = await runtime.store.entries.find(request=request, after=cursor, limit=limit)
-    leaves = [orjson.loads(entry.leaf) for entry in found]
-    if as_json:
-        print_json({"entries": leaves, "next_cursor": found[-1].id if len(found) == limit else None})
-        return
-    for leaf in leaves:
-        head = f"{leaf.pop('at')} {leaf.pop('kind')} {leaf.pop('id')}"
-        out.print(head, orjson.dumps(leaf).decode(), markup=False, highlight=False, soft_wrap=True)
+group.command("entries")(entries)
+group.command("trace")(trace)
 
 
 @group.command("export")
@@ -85,42 +63,24 @@ async def export(
         # Who takes the log out is in the log; it also brings a checkpoint signed by the newest key.
         await note(EntryKind.audit_lookup, {"subject": None, "what": "export"}, runtime)
         await sequencer.run()
-        log = runtime.store.log
-        signed = await newest(log, sequencer.keys)
-        if signed is None:
-            fail("Nothing has been logged yet; there is nothing to export.")
-        checkpoint, size = signed[0], signed[1].size
-        earlier = await checkpoints_before(log, size)
         with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
-            task = progress.add_task("entries", total=size)
-            await asyncio.to_thread(
-                write_bundle,
+            task = progress.add_task("entries")
+            exported = await export_log(
                 bundle,
-                checkpoint=checkpoint,
-                earlier=earlier,
-                keys=sequencer.keys,
-                entries=_pulled(log, size, asyncio.get_running_loop()),
-                size=size,
-                progress=lambda done: progress.update(task, completed=done),
+                runtime.store.log,
+                sequencer.keys,
+                progress=lambda done, total: progress.update(task, completed=done, total=total),
             )
-    told = {
-        "bundle": str(bundle),
-        "entries": size,
-        "checkpoints": len(earlier) + 1,
-        "keys": list(sequencer.keys),
-    }
+    if exported is None:
+        fail("Nothing has been logged yet; there is nothing to export.")
+    told = {"bundle": str(bundle), **asdict(exported), "keys": list(sequencer.keys)}
     if as_json:
         print_json(told)
     else:
-        out.print(f"{size} entries under {len(earlier) + 1} checkpoints are in {bundle}.", markup=False)
+        shards = f" in {exported.shards} shards" if exported.shards > 1 else ""
+        under = f"under {exported.checkpoints} checkpoints{shards}"
+        out.print(f"{exported.entries} entries {under} are in {bundle}.", markup=False)
         out.print("Verify with:", *(f"--key {key}" for key in sequencer.keys), markup=False, soft_wrap=True)
-
-
-def _pulled(log: TreeLog, size: int, loop: asyncio.AbstractEventLoop) -> Iterator[bytes]:
-    """Every leaf, read by the loop a few thousand at a time: a long log never stands in memory as a whole."""
-    for begin in range(0, size, _AT_ONCE):
-        reading = log.leaves(begin, min(begin + _AT_ONCE, size))
-        yield from asyncio.run_coroutine_threadsafe(reading, loop).result()
 
 
 @group.command("adopt")
@@ -202,8 +162,9 @@ async def proof(
         sequencer = make_sequencer(runtime)
         await sequencer.run()
         found = await proof_of(entry, runtime.store.log, sequencer.keys)
-    if found is None:
-        fail("There is no such entry in the log; check its id.")
+        if found is None:
+            fail("There is no such entry in the log; check its id.")
+        await note_look("proof", runtime, caller=ITSELF, shown=1, entry=entry)
     if target is None:
         sys.stdout.write(found.text())
     else:
@@ -231,7 +192,7 @@ async def ledger(
     """Who used the data of one person, organisation, vehicle or project; asking is logged too."""
     if (subject is None) == (subject_file is None):
         fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
-    about = _subject_of((subject_file.read() if subject_file else subject or "").strip())
+    about = subject_of((subject_file.read() if subject_file else subject or "").strip())
     language: Language = "en" if english else "zh"
     async with runtime_of(state) as runtime:
         await make_sequencer(runtime).run()  # what has no place yet is found by nobody
@@ -245,23 +206,3 @@ async def ledger(
         out.print(*lines_of(use, language), sep="\n", markup=False, highlight=False, soft_wrap=True)
     if not found.uses:
         out.print(say(LABELS["none"], language), markup=False, highlight=False)
-
-
-_ID_KEYS = {
-    "uscc": (SubjectKind.organisation, "uscc"),
-    "plate": (SubjectKind.vehicle, "plate_number"),
-    "project_code": (SubjectKind.project, "project_code"),
-}
-
-
-def _subject_of(text: str) -> Subject:
-    """The subject that KIND:ID names; ends the command with a sentence that does not repeat it."""
-    kind, _, number = text.partition(":")
-    payload = {"kind": SubjectKind.person.value, "id_type": kind, "id_no": number}
-    if kind in _ID_KEYS:
-        of_kind, key = _ID_KEYS[kind]
-        payload = {"kind": of_kind.value, key: number}
-    try:
-        return subject_from(payload)
-    except BadIdentifier as error:
-        fail(f"This is no subject: {error}", WRONG_USE)

@@ -1,27 +1,115 @@
-"""`oncegate consent list|show`: consents as they stand."""
+"""`oncegate consent list|show|receipt|verify`: consents as they stand, in the words of others, and to keep."""
 
-from typing import Annotated
+import sys
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
 
+import orjson
 import typer
+from rich.progress import Progress
 
-from gateway.cli.common import AsJson, State, command, fail, out, print_json, print_table, runtime_of
+from gateway.app import make_receipt_keys, make_sequencer
+from gateway.audit.entries import rfc3339
+from gateway.cli.common import (
+    FOUND_FAULTS,
+    WRONG_USE,
+    AsJson,
+    State,
+    command,
+    fail,
+    guarded,
+    out,
+    print_json,
+    print_table,
+    runtime_of,
+)
+from gateway.cli.subjects import subject_of
+from gateway.consents.exporting import events_of
+from gateway.consents.exports import as_dpv, as_rar
+from gateway.consents.receipt_check import Checked, check_receipt
+from gateway.consents.receipts import receipt_of
 from gateway.consents.service import view
+from gateway.errors import Gone
+from gateway.records import StoredConsent
+from gateway.runtime import Runtime
+from policies import ConsentState
 
-group = typer.Typer(help="Consents: list, show.", no_args_is_help=True)
+_AT_ONCE = 200
+
+group = typer.Typer(help="Consents: list, show, receipt, verify.", no_args_is_help=True)
+
+
+class ShowAs(StrEnum):
+    """How a consent is shown."""
+
+    text = "text"
+    json = "json"
+    dpv = "dpv"
+    rar = "rar"
 
 
 @group.command("list")
 @command
 async def list_(
     state: State = None,
+    in_state: Annotated[
+        ConsentState | None, typer.Option("--in-state", help="Only those that stand so now.")
+    ] = None,
+    purpose: Annotated[str | None, typer.Option(help="Only those for that purpose.")] = None,
+    subject: Annotated[
+        str | None,
+        typer.Option(help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
+    ] = None,
+    subject_file: Annotated[
+        typer.FileText | None,
+        typer.Option(
+            encoding="utf-8", help="A file with KIND:ID, - for standard input: no trace in the shell."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
     cursor: Annotated[str, typer.Option(help="Id to begin after.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Consents, oldest first."""
+    """Consents, oldest first; those of one subject, in one state, for one purpose."""
+    if subject is not None and subject_file is not None:
+        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
+    named = subject_file.read() if subject_file else subject
     async with runtime_of(state) as runtime:
-        stored = await runtime.store.consents.listing(after=cursor, limit=limit)
-        seen = [view(each, runtime) for each in stored]
+        ref = None if named is None else await _ref_of(named.strip(), runtime)
+        seen: list[dict[str, Any]] = []
+        with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
+            task = progress.add_task("consents looked at", total=None)
+            async for stored in _stored(ref, cursor, runtime):
+                progress.advance(task)
+                consent = _seen(stored, runtime)
+                if in_state in (None, consent["state"]) and purpose in (None, consent["purpose"]):
+                    seen.append(consent)
+                if len(seen) == limit:
+                    break
+    _print_list(seen, limit, as_json=as_json)
+
+
+def _seen(stored: StoredConsent, runtime: Runtime) -> dict[str, Any]:
+    """The consent; of one whose subject was erased, what is left of it."""
+    try:
+        return view(stored, runtime)
+    except Gone:
+        agreed, standing = stored.consent, stored.consent.standing
+        return {
+            "id": agreed.id,
+            "state": standing.state.value,
+            "erased": True,
+            "purpose": agreed.purpose,
+            "form": agreed.form,
+            "items": [],
+            "uses_left": standing.uses_left,
+            "expires_at": rfc3339(standing.expires_at),
+        }
+
+
+def _print_list(seen: list[dict[str, Any]], limit: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"consents": seen, "next_cursor": seen[-1]["id"] if len(seen) == limit else None})
         return
@@ -32,19 +120,147 @@ async def list_(
     print_table("consents", ("id", "state", "purpose", "form", "items", "uses left", "expires"), rows)
 
 
+async def _ref_of(text: str, runtime: Runtime) -> str:
+    """The reference of the subject that KIND:ID names; "", which nobody has, for somebody never heard of."""
+    return await runtime.store.subjects.find(runtime.subjects.key_of(subject_of(text))) or ""
+
+
+async def _stored(ref: str | None, after: str, runtime: Runtime) -> AsyncIterator[StoredConsent]:
+    """Every consent, or every one about a subject, by id."""
+    consents = runtime.store.consents
+    while True:
+        if ref is None:
+            page = await consents.listing(after=after, limit=_AT_ONCE)
+        else:
+            page = await consents.of_subject(ref, after=after, limit=_AT_ONCE)
+        for stored in page:
+            yield stored
+        if len(page) < _AT_ONCE:
+            return
+        after = page[-1].consent.id
+
+
 @group.command("show")
 @command
 async def show(
-    consent: Annotated[str, typer.Argument(help="Consent id.")], state: State = None, as_json: AsJson = False
+    consent: Annotated[str, typer.Argument(help="Consent id.")],
+    state: State = None,
+    show_as: Annotated[
+        ShowAs, typer.Option("--as", help="text, json, dpv (ISO/IEC TS 27560, JSON-LD) or rar (RFC 9396).")
+    ] = ShowAs.text,
+    as_json: AsJson = False,
 ) -> None:
-    """One consent, with what was agreed and how it stands now."""
+    """One consent: what was agreed, how it stands now, and what happened to it."""
     async with runtime_of(state) as runtime:
-        stored = (await runtime.store.consents.read((consent,))).get(consent)
-        if stored is None:
-            fail("There is no such consent; `oncegate consent list` shows them.")
-        seen = view(stored, runtime)
-    if as_json:
-        print_json(seen)
-        return
-    for name, value in seen.items():
+        told = view(await _found(consent, runtime), runtime)
+        events = await events_of(consent, runtime)
+        settings = runtime.settings
+    if show_as is ShowAs.dpv:
+        print_json(as_dpv(told, events, issuer=settings.issuer, base=settings.public_url))
+    elif show_as is ShowAs.rar:
+        print_json(as_rar(told, base=settings.public_url))
+    elif as_json or show_as is ShowAs.json:
+        print_json({**told, "events": events})
+    else:
+        _print_text(told, events)
+
+
+def _print_text(told: dict[str, Any], events: list[dict[str, Any]]) -> None:
+    for name, value in told.items():
         out.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+    rows = [(event["at"], event["state"], event["actor"], event["entry"]) for event in events]
+    print_table("events", ("at", "state", "by", "entry"), rows)
+
+
+async def _found(consent: str, runtime: Runtime) -> StoredConsent:
+    stored = (await runtime.store.consents.read((consent,))).get(consent)
+    if stored is None:
+        fail("There is no such consent; `oncegate consent list` shows them.")
+    return stored
+
+
+@group.command("receipt")
+@command
+async def receipt(
+    consent: Annotated[str, typer.Argument(help="Consent id.")],
+    target: Annotated[Path, typer.Option("--out", help="File to write.")],
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """The signed receipt of a consent, with the proof that the log holds it, as one file to keep."""
+    async with runtime_of(state) as runtime:
+        sequencer = make_sequencer(runtime)
+        told = view(await _found(consent, runtime), runtime)
+        await sequencer.run()  # an entry that has no place yet cannot be proven
+        keys = make_receipt_keys(runtime.settings)
+        made = await receipt_of(told, runtime, keys=keys, log_keys=sequencer.keys)
+    target.write_bytes(orjson.dumps(made, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+    kept = {"file": str(target), "log_key": made["verifier_key"], "receipt_key": made["receipt_key"]["kid"]}
+    if as_json:
+        print_json(kept)
+        return
+    out.print(f"The receipt is in {target}. Check it, offline and for ever, with:", markup=False)
+    out.print(f"oncegate consent verify {target} --key {made['verifier_key']}", markup=False, soft_wrap=True)
+
+
+@group.command("verify")
+@guarded
+def verify(
+    file: Annotated[Path, typer.Argument(help="A receipt file.")],
+    key: Annotated[str | None, typer.Option(help="Verifier key of the log that you have kept.")] = None,
+    receipt_key: Annotated[
+        Path | None, typer.Option(help="JWK or JWK Set of the receipts that you have kept.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Check a receipt offline: its signature, its entry, its place in the log. Exit 0 sound, 1 not."""
+    try:
+        content = file.read_bytes()
+        kept = None if receipt_key is None else _keys_of(receipt_key.read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        fail(f"The file cannot be read: {getattr(error, 'strerror', None) or 'it is not JSON'}.", WRONG_USE)
+    found = _best(content, key, kept)
+    if as_json:
+        claims = found.claims or {}
+        shown = {name: claims.get(name) for name in ("jti", "entry", "iat", "log")}
+        print_json({"sound": not found.faults, "faults": found.faults, **shown, "log_size": found.log_size})
+    else:
+        _print_verdict(found, is_kept=key is not None and kept is not None)
+    if found.faults:
+        raise typer.Exit(FOUND_FAULTS)
+
+
+def _keys_of(content: bytes) -> list[dict[str, Any]]:
+    document = orjson.loads(content)
+    keys = document.get("keys", [document]) if isinstance(document, dict) else []
+    if not isinstance(keys, list) or not all(isinstance(each, dict) for each in keys) or not keys:
+        fail("--receipt-key wants a JWK, or a JWK Set as /v1/receipts/keys gives it.", WRONG_USE)
+    return keys
+
+
+def _best(content: bytes, log_key: str | None, keys: list[dict[str, Any]] | None) -> Checked:
+    """What was found with whichever key fits; with the last one where none does."""
+    candidates: list[dict[str, Any] | None] = [*keys] if keys else [None]
+    found = [check_receipt(content, log_key=log_key, receipt_key=key) for key in candidates]
+    return next((each for each in found if each.claims is not None), found[-1])
+
+
+def _print_verdict(found: Checked, *, is_kept: bool) -> None:
+    for fault in found.faults:
+        out.print(fault, style="red", markup=False, highlight=False, soft_wrap=True)
+    if found.faults or found.claims is None:
+        return
+    size = found.log_size
+    out.print(
+        f"Sound: consent {found.claims['jti']} was signed and is entry {found.claims['entry']} "
+        f"under a checkpoint of {size} entries.",
+        markup=False,
+        soft_wrap=True,
+    )
+    if not is_kept:
+        out.print(
+            "The keys came with the file: compare them with those you have from /v1/audit/key and "
+            "/v1/receipts/keys, or give your own with --key and --receipt-key.",
+            markup=False,
+            soft_wrap=True,
+        )

@@ -1,5 +1,6 @@
 """`oncegate serve`, `migrate`, `purge`: running the service and keeping its house."""
 
+import asyncio
 import os
 import sys
 from contextlib import suppress
@@ -9,7 +10,8 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.app import create_app
+from gateway.app import create_app, make_runtime
+from gateway.audit.noting import note
 from gateway.cli.common import (
     AsJson,
     State,
@@ -22,10 +24,13 @@ from gateway.cli.common import (
     runtime_of,
     settings_of,
 )
+from gateway.consents.expiry import expire_consents
 from gateway.errors import BadSettings
+from gateway.records import EntryKind
 from gateway.resolution.drafts import purge_drafts
 from gateway.settings import Settings, load_settings, require_safe, unknown_variables
 from gateway.store.schema import pending
+from gateway.store.sole import SecondService, sole_service
 from gateway.telemetry import configure_logging
 
 
@@ -52,7 +57,10 @@ def serve(
         raise BadSettings(strange)
     settings = settings_of(state)
     os.environ.update(environment_of_state(state))  # what worker processes are told by
-    run_server(settings.model_copy(update={name: value for name, value in given if value is not None}))
+    settings = settings.model_copy(update={name: value for name, value in given if value is not None})
+    if settings.workers > 1:  # by which each knows its share of a caller's rate
+        os.environ["ONCEGATE_WORKERS"] = str(settings.workers)
+    run_server(settings)
 
 
 def app_from_environment() -> FastAPI:
@@ -73,6 +81,21 @@ def run_server(settings: Settings) -> None:
         fail(
             f"The database is at schema {at or 'none'}, the program at {newest}; run `oncegate migrate` first."
         )
+    try:
+        with sole_service(settings.database_url):
+            _serve(settings)
+    except SecondService:
+        asyncio.run(_note_refusal(settings))
+        raise
+
+
+async def _note_refusal(settings: Settings) -> None:
+    runtime = make_runtime(settings)
+    await note(EntryKind.log_refused, {"found": "second_service"}, runtime)
+    await runtime.store.close()
+
+
+def _serve(settings: Settings) -> None:
     several = settings.workers > 1
     uvicorn.run(
         "gateway.cli.serve:app_from_environment" if several else create_app(settings),
@@ -109,10 +132,11 @@ def migrate(state: State = None, as_json: AsJson = False) -> None:
 
 @command
 async def purge(state: State = None, as_json: AsJson = False) -> None:
-    """Purge answers whose time is over; the purge is an entry."""
+    """Purge answers, and expire consents, whose time is over; the purge and each expiry are entries."""
     async with runtime_of(state) as runtime:
-        purged = await purge_drafts(runtime)
+        purged, expired = await purge_drafts(runtime), await expire_consents(runtime)
+        await runtime.store.replays.purge(runtime.clock())
     if as_json:
-        print_json({"drafts": purged})
+        print_json({"drafts": purged, "consents": expired})
     else:
-        out.print(f"{purged} expired answers purged.")
+        out.print(f"{purged} expired answers purged; {expired} consents expired.")

@@ -1,228 +1,225 @@
-"""Consents: recorded, read, paused, resumed, withdrawn. Each step is an event and an entry, in one transaction.
+"""Consents: recorded and read. Recording is an event and an entry in one transaction; so is refusing to record.
 
-A consent is immutable once recorded; only its state moves. Withdrawing works at the next statement of any worker,
-because both gates read the state from the database, and it purges the drafts that used the consent.
+A consent is immutable once recorded: what changes makes a new record that renews it, and only its state moves
+(`gateway.consents.moves`). Withdrawing works at the next statement of any worker, because both gates read the state
+from the database.
 """
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-import orjson
-
-from field_registry.errors import BadIdentifier
-from field_registry.identifiers import subject_from
-from gateway.audit.entries import make_entry, rfc3339
+from field_registry import Subject, subject_from
+from forms.definition import Form
+from gateway.audit.entries import finding_key
 from gateway.consents.commands import RecordConsent
-from gateway.errors import Conflict, NotAllowed, NotFound, NotValid
-from gateway.records import Caller, ConsentEvent, Entry, EntryKind, StoredConsent
+from gateway.consents.keeping import document_digest, document_of, record_of, seal_document
+from gateway.consents.moves import entry_of, find_theirs
+from gateway.consents.record import ConsentRecord, told
+from gateway.consents.rejections import note_rejected
+from gateway.consents.renewal import end_by_renewal, renewed_by
+from gateway.consents.rules import Given, findings_of
+from gateway.errors import Conflict, NotValid
+from gateway.library import Published
+from gateway.records import (
+    Caller,
+    ConsentEvent,
+    EntryKind,
+    RequestAnswer,
+    StoredConsent,
+)
 from gateway.runtime import Runtime
 from policies import Consent, ConsentState, Standing
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """One way a consent may go: into which state, from which, told by which entry."""
-
-    state: ConsentState
-    allowed_from: frozenset[ConsentState]
-    entry: EntryKind
-    purges_drafts: bool = False
-
+from policies.consent import Frequency
+from policies.scope import ItemScopes
 
 _S = ConsentState
-_HAS_NUMBER = re.compile(r"\d{4}")
-MOVES: Mapping[str, Move] = {
-    "withdraw": Move(
-        _S.withdrawn,
-        frozenset({_S.requested, _S.deferred, _S.given, _S.renewed, _S.paused}),
-        EntryKind.consent_withdrawn,
-        purges_drafts=True,
-    ),
-    "pause": Move(_S.paused, frozenset({_S.given, _S.renewed}), EntryKind.consent_paused),
-    "resume": Move(_S.given, frozenset({_S.paused}), EntryKind.consent_resumed),
+_FIRST = {
+    _S.given: EntryKind.consent_given,
+    _S.renewed: EntryKind.consent_renewed,
+    _S.refused: EntryKind.consent_refused,
 }
 
 
-async def record_consent(command: RecordConsent, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """The consent as recorded, in state `given`. Raises `NotValid` with one finding per fault."""
-    now = runtime.clock()
-    check(command, now, runtime)
+async def record_consent(
+    command: RecordConsent, caller: Caller, runtime: Runtime, *, answers: RequestAnswer | None = None
+) -> dict[str, Any]:
+    """The consent as recorded: `given`, `renewed` where it takes another's place, `refused` where nothing is permitted.
+
+    Raises `NotValid` with one finding per broken rule, once an entry says that it was not recorded; `Conflict` when the
+    consent to be renewed has ended meanwhile. `answers`: the open request that it closes in the same transaction, with
+    the id of this consent; `Conflict` when it is not open: a request comes to one consent, whatever is sent twice.
+    """
+    now, published = runtime.clock(), runtime.library.published
+    form = await _form_of(command, published, runtime)
+    renewed, findings = await renewed_by(command, caller, runtime)
+    settings = runtime.settings
+    given = Given(
+        now,
+        published,
+        caller.department,
+        form.department if form else None,
+        settings.consent_longest,
+        settings.consent_longest_at_counter,
+    )
+    findings = [*findings_of(command, given), *findings]
+    if findings:
+        codes = [finding["code"] for finding in findings]
+        await note_rejected(command.subject, command.purpose, command.form, codes, caller, runtime)
+        raise NotValid(
+            "consent_not_valid", "The consent was not recorded; correct what `errors` names.", errors=findings
+        )
+    stored = await _stored(_completed(command, form), renewed, caller, runtime)
+    await _add(stored, command, renewed, caller, runtime, answers)
+    return told(record_of(stored, runtime))
+
+
+async def read_consent(consent_id: str, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The consent as it stands. Raises `NotFound`, also for departments it does not concern."""
+    return told(await read_record(consent_id, caller, runtime))
+
+
+async def read_record(consent_id: str, caller: Caller, runtime: Runtime) -> ConsentRecord:
+    """The whole record, for those who may read the consent; without its events."""
+    return record_of(await find_theirs(consent_id, caller, runtime), runtime)
+
+
+async def read_events(
+    consent_id: str, caller: Caller, runtime: Runtime, *, after: str, limit: int
+) -> Sequence[ConsentEvent]:
+    """What happened to the consent, in order of time, for those who may read it."""
+    await find_theirs(consent_id, caller, runtime)
+    return await runtime.store.consents.events(consent_id, after=after, limit=limit)
+
+
+def view(stored: StoredConsent, runtime: Runtime) -> dict[str, Any]:
+    """A stored consent as callers see it."""
+    return told(record_of(stored, runtime))
+
+
+# ---------------------------------------------------------------- recording, step by step
+
+
+async def _form_of(command: RecordConsent, published: Published, runtime: Runtime) -> Form | None:
+    """The form that it names; None where it names none, or one there is not, which is a finding of its own."""
+    if command.form is None or command.form not in published.forms:
+        return None
+    return await runtime.library.form(command.form, None)
+
+
+def _completed(command: RecordConsent, form: Form | None) -> RecordConsent:
+    """The record with what the form says of its items, and once where nothing says how often at a counter."""
+    once = command.max_uses is None and command.is_at_counter
+    return replace(
+        command,
+        # What answers a request was shown it as the form of that time says; what is recorded is what was shown.
+        necessity=command.necessity if command.request else {**command.necessity, **_necessity(form)},
+        max_uses=1 if once else command.max_uses,
+    )
+
+
+def _necessity(form: Form | None) -> Mapping[str, str]:
+    """item → whether some field that must be filled wants it."""
+    if form is None:
+        return {}
+    groups = {group.path: group.item for group in form.groups}
+    found: dict[str, str] = {}
+    for field in form.fields:
+        item = groups.get(field.group) if field.group else field.item
+        if item is not None and found.get(item) != "required":
+            found[item] = "required" if field.required else "optional"
+    return found
+
+
+async def _stored(
+    command: RecordConsent, renewed: StoredConsent | None, caller: Caller, runtime: Runtime
+) -> StoredConsent:
+    now, published = runtime.clock(), runtime.library.published
     subject = subject_from(command.subject)
-    key = runtime.subjects.key_of(subject)
     consent_id = runtime.new_reference("cns", now)
-    ref = await runtime.subjects.ref_of(key, subject.kind)
-    standing = Standing(_S.given, command.not_before or now, command.expires_at, command.max_uses)
-    stored = StoredConsent(
+    ref = await _ref_of(subject, runtime)
+    wrapped = (await runtime.store.subjects.keys((ref,))).get(ref)
+    state = _state(command, renewed)
+    document = document_of(
+        command, caller.department, published, grantor_ref=await _grantor_ref(command, ref, runtime)
+    )
+    scopes = ItemScopes(published.registry, published.day)
+    return StoredConsent(
         consent=Consent(
             consent_id,
-            key,
+            runtime.subjects.key_of(subject),
             command.purpose,
             command.form,
             frozenset(command.recipients),
-            frozenset(item for item, permit in command.items.items() if permit),
+            frozenset(command.permitted),
             frozenset(item for item, permit in command.items.items() if not permit),
-            standing,
+            _standing(command, state, now),
+            case_key=finding_key("case", command.case, runtime.fingerprint) if command.case else None,
+            scope=scopes.agreed(command.permitted),
+            data_life=command.data_life,
         ),
         subject_ref=ref,
         subject_kind=subject.kind,
         recorded_by=caller.id,
         department=caller.department,
         recorded_at=now,
-        sealed=runtime.sealer.seal(
-            orjson.dumps(dict(command.record)), table="consent", column="sealed", row=consent_id
-        ),
-    )
-    entry = _entry(stored, EntryKind.consent_given, caller, now, runtime, reason="")
-    event = _event(stored, _S.given, entry, command.channel, "", runtime)
-    await runtime.store.consents.add(stored, event, entry)
-    runtime.telemetry.entries(EntryKind.consent_given)
-    return view(stored, runtime)
-
-
-async def read_consent(consent_id: str, caller: Caller, runtime: Runtime) -> dict[str, Any]:
-    """The consent as it stands. Raises `NotFound`, also for departments it does not concern."""
-    return view(await _theirs(consent_id, caller, runtime), runtime)
-
-
-async def move_consent(
-    consent_id: str, how: str, caller: Caller, runtime: Runtime, *, actor_kind: str, reason: str = ""
-) -> dict[str, Any]:
-    """The consent after `withdraw`, `pause` or `resume`. Doing it twice is harmless.
-
-    Raises `NotFound`, or `Conflict` when its state does not allow it (a withdrawn consent never comes back).
-    """
-    move = MOVES[how]
-    stored = await _theirs(consent_id, caller, runtime)
-    if how == "resume" and caller.department != stored.department:
-        raise NotAllowed(
-            "not_the_recording_department", "Only the department that recorded a consent resumes it."
-        )
-    if stored.consent.standing.state is move.state:
-        return view(stored, runtime)
-    now = runtime.clock()
-    entry = _entry(stored, move.entry, caller, now, runtime, reason=reason)
-    event = _event(stored, move.state, entry, actor_kind, reason, runtime)
-    moved = await runtime.store.consents.move(
-        event, entry, allowed_from=move.allowed_from, purge_drafts=move.purges_drafts
-    )
-    stored = await _theirs(consent_id, caller, runtime)
-    if not moved and stored.consent.standing.state is not move.state:
-        state = stored.consent.standing.state.value
-        raise Conflict(f"consent_is_{state}", f"A consent that is {state} cannot be changed by {how!r}.")
-    if moved:
-        runtime.telemetry.entries(move.entry)
-    return view(stored, runtime)
-
-
-def check(command: RecordConsent, now: datetime, runtime: Runtime) -> None:
-    """Nothing, or `NotValid` with everything that is wrong with the record."""
-    published = runtime.library.published
-    errors = []
-    try:
-        subject_from(command.subject)
-    except BadIdentifier as error:
-        errors.append({"pointer": "/subject", "code": error.code, "detail": str(error)})
-    if command.purpose not in published.policy.purposes:
-        detail = "There is no such purpose; use the purpose of the form it is for."
-        errors.append({"pointer": "/purpose", "code": "unknown_purpose", "detail": detail})
-    if command.form is not None and command.form not in published.forms:
-        detail = "There is no published form of that id. GET /v1/forms lists them."
-        errors.append({"pointer": "/form", "code": "unknown_form", "detail": detail})
-    for number, item in enumerate(command.items):
-        if item not in published.registry.items:
-            detail = "There is no such item in the registry. GET /v1/items lists them."
-            errors.append({"pointer": f"/items/{number}/item", "code": "unknown_item", "detail": detail})
-    for number, recipient in enumerate(command.recipients):
-        if _HAS_NUMBER.search(recipient):  # it will stand in the log in clear, for good
-            detail = "Name a department; a name with a number of four digits or more may be somebody's."
-            errors.append(
-                {"pointer": f"/recipient_departments/{number}", "code": "not_a_department", "detail": detail}
-            )
-    errors.extend(_period_faults(command, now, runtime))
-    if errors:
-        raise NotValid(
-            "consent_not_valid", "The consent was not recorded; correct what `errors` names.", errors=errors
-        )
-
-
-def _period_faults(command: RecordConsent, now: datetime, runtime: Runtime) -> list[dict[str, str]]:
-    longest = runtime.settings.consent_longest
-    begin = command.not_before or now
-    if command.expires_at <= max(now, begin):
-        detail = "expires_at must lie in the future and after not_before."
-    elif command.expires_at - begin > longest:
-        detail = f"A consent may run {longest.days} days at most; choose an earlier expires_at."
-    else:
-        return []
-    return [{"pointer": "/expires_at", "code": "period", "detail": detail}]
-
-
-def view(stored: StoredConsent, runtime: Runtime) -> dict[str, Any]:
-    """The consent as callers see it: what was recorded, and how it stands now."""
-    consent, standing = stored.consent, stored.consent.standing
-    sealed = runtime.sealer.open(stored.sealed, table="consent", column="sealed", row=consent.id)
-    record = orjson.loads(sealed)
-    state = standing.state
-    if state in (_S.given, _S.renewed) and runtime.clock() >= standing.expires_at:
-        state = _S.expired
-    return {
-        "id": consent.id,
-        "state": state.value,
-        "subject": {"ref": stored.subject_ref, "kind": stored.subject_kind},
-        "purpose": consent.purpose,
-        "form": consent.form,
-        "case": record["case"],
-        "items": record["items"],
-        "recipient_departments": sorted(consent.recipients),
-        "not_before": rfc3339(standing.not_before),
-        "expires_at": rfc3339(standing.expires_at),
-        "max_uses": record["max_uses"],
-        "uses_left": standing.uses_left,
-        "mode": record["mode"],
-        "grantor_role": record["grantor_role"],
-        "notice": record["notice"],
-        "evidence": record["evidence"],
-        "recorded_at": rfc3339(stored.recorded_at),
-    }
-
-
-async def _theirs(consent_id: str, caller: Caller, runtime: Runtime) -> StoredConsent:
-    stored = (await runtime.store.consents.read((consent_id,))).get(consent_id)
-    if stored is None or caller.department not in {stored.department, *stored.consent.recipients}:
-        raise NotFound("unknown_consent", "There is no such consent for your department; check its id.")
-    return stored
-
-
-def _entry(
-    stored: StoredConsent, kind: EntryKind, caller: Caller, now: datetime, runtime: Runtime, *, reason: str
-) -> Entry:
-    consent = stored.consent
-    return make_entry(
-        runtime.new_reference("aud", now),
-        kind,
-        now,
-        caller=caller.id,
-        request=consent.id,
-        facts={
-            "subject": stored.subject_ref,
-            "purpose": consent.purpose,
-            "form": consent.form,
-            "permitted": sorted(consent.permitted),
-            "denied": sorted(consent.denied),
-            "recipients": sorted(consent.recipients),
-            "expires_at": rfc3339(consent.standing.expires_at),
-        },
-        private={"reason": reason} if reason else None,
-        sealer=runtime.sealer,
+        sealed=seal_document(document, consent_id, runtime, runtime.keys.open(wrapped, ref)),
+        wrapped_key=wrapped,
+        renews=command.renews if state is _S.renewed else None,
     )
 
 
-def _event(
-    stored: StoredConsent, state: ConsentState, entry: Entry, actor_kind: str, reason: str, runtime: Runtime
-) -> ConsentEvent:
-    event_id = runtime.new_reference("cev", entry.at)
-    sealed_reason = "given" if reason else ""  # the words themselves are sealed in the entry
-    return ConsentEvent(event_id, stored.consent.id, entry.at, state, actor_kind, sealed_reason, entry.id)
+def _state(command: RecordConsent, renewed: StoredConsent | None) -> ConsentState:
+    if not command.permitted:
+        return _S.refused
+    return _S.given if renewed is None else _S.renewed
+
+
+def _standing(command: RecordConsent, state: ConsentState, now: datetime) -> Standing:
+    often = Frequency(*command.frequency) if command.frequency else None
+    return Standing(state, command.not_before or now, command.expires_at, command.max_uses, often)
+
+
+async def _ref_of(subject: Subject, runtime: Runtime) -> str:
+    return await runtime.subjects.ref_of(runtime.subjects.key_of(subject), subject.kind)
+
+
+async def _grantor_ref(command: RecordConsent, subject_ref: str, runtime: Runtime) -> str | None:
+    if command.grantor is None:
+        return subject_ref if command.grantor_role == "self" else None
+    return await _ref_of(subject_from(command.grantor), runtime)
+
+
+async def _add(
+    stored: StoredConsent,
+    command: RecordConsent,
+    renewed: StoredConsent | None,
+    caller: Caller,
+    runtime: Runtime,
+    answers: RequestAnswer | None,
+) -> None:
+    state = stored.consent.standing.state
+    kind = _FIRST[state]
+    how = {"channel": command.notice.channel, "method": command.evidence.method}
+    links = {"renews": stored.renews, "asked": command.request}
+    facts = how | {name: ref for name, ref in links.items() if ref is not None}
+    private = {"record": document_digest(stored, runtime), "notice": command.notice.rendered_sha256}
+    entry = entry_of(stored, kind, caller.id, runtime, private=private, **facts)
+    event = ConsentEvent(
+        id=runtime.new_reference("cev", entry.at),
+        consent_id=stored.consent.id,
+        at=entry.at,
+        state=state,
+        actor_kind=command.notice.channel,
+        reason="",
+        entry_id=entry.id,
+        actor=caller.id,
+    )
+    ends = end_by_renewal(renewed, stored, caller, runtime) if renewed is not None and stored.renews else None
+    closes = answers and replace(answers, consent_id=stored.consent.id)
+    if not await runtime.store.consents.add(stored, event, entry, ends=ends, answers=closes):
+        if closes is not None:
+            raise Conflict("request_answered", "The request was answered already, or its time is over.")
+        raise Conflict("consent_ended_meanwhile", "The consent to be renewed has ended; record a new one.")
+    runtime.telemetry.entries(kind)

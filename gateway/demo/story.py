@@ -4,13 +4,15 @@ import asyncio
 import hashlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
+from field_registry import subject_from
 from forms.definition import Form
 from gateway.consents import RecordConsent, record_consent
+from gateway.consents.commands import Act, Evidence, Notice, Relationship
 from gateway.demo.house import HALL
 from gateway.demo.records import City
 from gateway.demo.subjects import typical_subjects
@@ -20,10 +22,12 @@ from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.pipeline import resolve
 from gateway.runtime import Runtime
+from policies.minors import is_child
 
 CALLER = Caller("demo-hall", HALL, frozenset({CallerRole.renderer.value, CallerRole.consent_desk.value}))
 FIRST = "vehicle-annual-review"
 PATIENCE_SECONDS = 3.0
+_PROOFS = {"agent": "power_of_attorney", "guardian": "household_register"}
 
 Payload = Mapping[str, Any]
 Cast = Mapping[str, Payload]
@@ -92,18 +96,7 @@ async def agree(compiled: CompiledForm, role: str, subject: Payload, runtime: Ru
     items = consent_items(compiled, role)
     if not items:
         return None
-    now = runtime.clock()
-    body = consent_body(compiled, role, items)
-    command = RecordConsent(
-        subject=subject,
-        purpose=compiled.form.purpose,
-        items=dict.fromkeys(items, True),
-        recipients=(HALL,),
-        expires_at=now + timedelta(hours=24),
-        channel="window",
-        record=body,
-        form=compiled.form.id,
-    )
+    command = consent_command(compiled, role, subject, items, runtime.clock())
     recorded = await record_consent(command, CALLER, runtime)
     consent_id: str = recorded["id"]
     return consent_id
@@ -114,31 +107,42 @@ def consent_items(compiled: CompiledForm, role: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(want.item.id for want in compiled.wanted if want.role == role))
 
 
-def consent_body(compiled: CompiledForm, role: str, items: Sequence[str]) -> dict[str, Any]:
-    """What is kept of a consent beside its terms: the notice as rendered and how it was agreed to."""
+def consent_command(
+    compiled: CompiledForm, role: str, subject: Payload, items: Sequence[str], now: datetime
+) -> RecordConsent:
+    """A consent as a window records it: the notice as shown, a separate act for what needs one, the clerk as witness.
+
+    It counts once and for a day. For everybody but the applicant an agent agrees, who shows by what right; for a child
+    its guardian.
+    """
     names = "、".join(compiled.registry.items[item].name for item in items)
     notice = (
         f"为办理“{compiled.form.name}”，{HALL}将从数据所在部门调取：{names}。您可以拒绝，也可以随时撤回。"
     )
-    return {
-        "case": f"demo-{compiled.form.id}",
-        "items": [{"item": item, "permit": True} for item in items],
-        "max_uses": None,
-        "mode": "view",
-        "grantor_role": "self" if role == "applicant" else "agent",
-        "notice": {
-            "id": f"demo-{compiled.form.id}",
-            "version": 1,
-            "language": "zh-CN",
-            "rendered_sha256": hashlib.sha256(notice.encode()).hexdigest(),
-            "shown_at": "2026-01-01T00:00:00Z",
-            "channel": "window",
-        },
-        "evidence": {
-            "method": "signature_pad",
-            "identity_provider": None,
-            "assurance": None,
-            "authenticated_at": None,
-            "witness": "demo-clerk",
-        },
-    }
+    as_whom = "self" if role == "applicant" else "agent"
+    topics = ["sensitive"] if as_whom == "self" else ["sensitive", "third_party"]
+    if is_child(subject_from(subject), now):
+        as_whom, topics = "guardian", ["sensitive", "minor"]
+    return RecordConsent(
+        subject=subject,
+        purpose=compiled.form.purpose,
+        items=dict.fromkeys(items, True),
+        recipients=(HALL,),
+        expires_at=now + timedelta(hours=24),
+        notice=Notice(
+            id=f"demo-{compiled.form.id}",
+            version=1,
+            language="zh-CN",
+            rendered_sha256=hashlib.sha256(notice.encode()).hexdigest(),
+            shown_at=now,
+            channel="window",
+        ),
+        evidence=Evidence("signature_pad", witness="demo-clerk"),
+        form=compiled.form.id,
+        case=f"demo-{compiled.form.id}",
+        grantor_role=as_whom,
+        relationship=None
+        if as_whom == "self"
+        else Relationship(_PROOFS[as_whom], f"demo-{compiled.form.id}"),
+        acts=tuple(Act(topic, f"demo-{topic}", now) for topic in topics),
+    )

@@ -1,23 +1,32 @@
-"""`/v1/consents`: record, read, withdraw, pause, resume."""
+"""`/v1/consents`: record, read, and what may be done with one: withdraw, pause, resume, terminate, invalidate."""
 
-from enum import StrEnum
+from collections.abc import Mapping
+from datetime import timedelta
+from enum import Enum, StrEnum
+from typing import Any
 
 import orjson
 from fastapi import APIRouter, Request, Response
+from pydantic import BaseModel
 
-from gateway.consents import RecordConsent, move_consent, read_consent, record_consent
+from gateway.audit.entries import rfc3339
+from gateway.consents import RecordConsent, move_consent, read_consent, read_events, record_consent
+from gateway.consents.commands import Act, Basis, Evidence, Notice, Party, Relationship, Signature
 from gateway.errors import NotValid
 from gateway.http.problems import problem_responses
 from gateway.http.routing import (
     AUTHENTICATED,
     BEARER,
+    Cursor,
+    Limit,
     body_of,
     caller_of,
     created_once,
     json_response,
+    page,
     runtime_of,
 )
-from gateway.http.schemas.consents import ConsentAnswer, ConsentBody, MoveBody
+from gateway.http.schemas.consents import ConsentAnswer, ConsentBody, ConsentEvents, MoveBody
 from gateway.records import CallerRole
 
 router = APIRouter(tags=["consents"], dependencies=AUTHENTICATED)
@@ -29,6 +38,19 @@ class Step(StrEnum):
     withdraw = "withdraw"
     pause = "pause"
     resume = "resume"
+    terminate = "terminate"
+    invalidate = "invalidate"
+
+
+_READERS = (CallerRole.consent_desk, CallerRole.renderer, CallerRole.person)
+_MAY: Mapping[Step, tuple[CallerRole, ...]] = {
+    # Taking back asks for no more than giving did.
+    Step.withdraw: (CallerRole.consent_desk, CallerRole.person),
+    Step.pause: (CallerRole.consent_desk, CallerRole.person),
+    Step.resume: (CallerRole.consent_desk, CallerRole.person),
+    Step.terminate: (CallerRole.consent_desk, CallerRole.renderer),
+    Step.invalidate: (CallerRole.consent_desk,),
+}
 
 
 def _body(name: str, *, required: bool, idempotent: bool = False) -> dict[str, object]:
@@ -46,7 +68,10 @@ def _body(name: str, *, required: bool, idempotent: bool = False) -> dict[str, o
     "/v1/consents",
     status_code=201,
     summary="Record a consent",
-    responses={201: {"model": ConsentAnswer}, **problem_responses(400, 401, 403, 409, 413, 415, 422, 503)},
+    responses={
+        201: {"model": ConsentAnswer},
+        **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
+    },
     openapi_extra=_body("ConsentBody", required=True, idempotent=True),
 )
 async def post_consent(request: Request) -> Response:
@@ -68,27 +93,56 @@ async def post_consent(request: Request) -> Response:
 @router.get(
     "/v1/consents/{consent_id}",
     summary="A consent as it stands",
-    responses={200: {"model": ConsentAnswer}, **problem_responses(401, 403, 404, 422, 503)},
+    responses={200: {"model": ConsentAnswer}, **problem_responses(401, 403, 404, 410, 422, 503)},
     openapi_extra=BEARER,
 )
 async def get_consent(request: Request, consent_id: str) -> Response:
-    """The consent, for the department that recorded it and those it names as recipients."""
-    caller = caller_of(request, CallerRole.consent_desk, CallerRole.renderer)
+    """The consent, for the person, the department that recorded it and those it names as recipients."""
+    caller = caller_of(request, *_READERS)
     return json_response(await read_consent(consent_id, caller, runtime_of(request)))
+
+
+@router.get(
+    "/v1/consents/{consent_id}/events",
+    summary="What happened to a consent",
+    responses={200: {"model": ConsentEvents}, **problem_responses(401, 403, 404, 410, 422, 503)},
+    openapi_extra=BEARER,
+)
+async def get_events(request: Request, consent_id: str, limit: Limit = 100, cursor: Cursor = "") -> Response:
+    """Every step with its time, who took it and the entry that tells it, oldest first; for those who may read it."""
+    caller = caller_of(request, *_READERS)
+    rows = await read_events(consent_id, caller, runtime_of(request), after=cursor, limit=limit + 1)
+    shown, next_cursor = page(rows, limit, lambda event: event.id)
+    events = [
+        {
+            "id": event.id,
+            "state": event.state.value,
+            "at": rfc3339(event.at),
+            "actor_kind": event.actor_kind,
+            "actor": event.actor,
+            "reason": event.reason,
+            "entry": event.entry_id,
+        }
+        for event in shown
+    ]
+    return json_response({"events": events, "next_cursor": next_cursor})
 
 
 @router.post(
     "/v1/consents/{consent_id}/{step}",
-    summary="Withdraw, pause or resume a consent",
+    summary="Withdraw, pause, resume, terminate or invalidate a consent",
     responses={
         200: {"model": ConsentAnswer},
-        **problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
+        **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     },
     openapi_extra=_body("MoveBody", required=False),
 )
 async def post_step(request: Request, consent_id: str, step: Step) -> Response:
-    """Effective at the next statement of every worker; withdrawing also purges the answers that used the consent."""
-    caller = caller_of(request, CallerRole.consent_desk)
+    """Effective at the next statement of every worker; ending it also purges the answers that used it.
+
+    `terminate`: its purpose is served. `invalidate`: what it rested on was found false; `reason` says what.
+    """
+    caller = caller_of(request, *_MAY[step])
     body = await body_of(request, MoveBody) if await request.body() else MoveBody()
     consent = await move_consent(
         consent_id, step.value, caller, runtime_of(request), actor_kind=body.actor.value, reason=body.reason
@@ -99,24 +153,59 @@ async def post_step(request: Request, consent_id: str, step: Step) -> Response:
 def _command(body: ConsentBody) -> RecordConsent:
     items = {each.item: each.permit for each in body.items}
     if len(items) != len(body.items):
-        finding = {
-            "pointer": "/items",
-            "code": "duplicate_item",
-            "detail": "Every item stands once, permitted or not.",
-        }
-        raise NotValid(
-            "consent_not_valid", "The consent was not recorded; correct `items`.", errors=[finding]
-        )
-    record = body.model_dump(mode="json", exclude={"subject"})
-    return RecordConsent(
-        subject=body.subject.model_dump(exclude_none=True),
-        purpose=body.purpose,
-        items=items,
-        recipients=tuple(dict.fromkeys(body.recipient_departments)),
-        expires_at=body.expires_at,
-        channel=body.notice.channel.value,
-        record=record,
-        form=body.form,
-        not_before=body.not_before,
-        max_uses=body.max_uses,
+        raise _twice()
+    named = (
+        "purpose",
+        "purpose_text",
+        "form",
+        "case",
+        "not_before",
+        "expires_at",
+        "max_uses",
+        "renews",
+        "scope_hash",
     )
+    return RecordConsent(
+        **{name: getattr(body, name) for name in named},
+        subject=body.subject.model_dump(exclude_none=True),
+        grantor=None if body.grantor is None else body.grantor.model_dump(exclude_none=True),
+        grantor_role=body.grantor_role.value,
+        relationship=None
+        if body.relationship_evidence is None
+        else Relationship(**_plain(body.relationship_evidence)),
+        items=items,
+        necessity={each.item: each.necessity.value for each in body.items if each.necessity},
+        controller=None if body.controller is None else Party(**_plain(body.controller)),
+        recipients=tuple(dict.fromkeys(body.recipient_departments)),
+        contacts=tuple(Party(**_plain(party)) for party in body.recipients),
+        frequency=None
+        if body.frequency is None
+        else (body.frequency.count, timedelta(seconds=body.frequency.per_seconds)),
+        data_life=None if body.data_life_seconds is None else timedelta(seconds=body.data_life_seconds),
+        mode=body.mode.value,
+        basis=Basis(**_plain(body.basis) | {"citations": tuple(body.basis.citations)}),
+        notice=Notice(**_plain(body.notice)),
+        acts=tuple(Act(**_plain(act)) for act in body.acts),
+        evidence=Evidence(
+            **_plain(body.evidence)
+            | {"signatures": tuple(Signature(**_plain(each)) for each in body.evidence.signatures)}
+        ),
+    )
+
+
+def _plain(part: BaseModel) -> dict[str, Any]:
+    """The fields of a part, its words as text: what is kept outlives the enum."""
+    return {
+        name: value.value if isinstance(value, Enum) else value
+        for name in type(part).model_fields
+        for value in (getattr(part, name),)
+    }
+
+
+def _twice() -> NotValid:
+    finding = {
+        "pointer": "/items",
+        "code": "duplicate_item",
+        "detail": "Every item stands once, permitted or not.",
+    }
+    return NotValid("consent_not_valid", "The consent was not recorded; correct `items`.", errors=[finding])

@@ -18,8 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import errors
-from gateway.errors import BadRequest, GatewayError, NotValid, OAuthError
+from gateway.errors import BadRequest, GatewayError, NotAuthenticated, NotValid, OAuthError
 from gateway.security import oauth_answer
+from gateway.security.dpop import SHOWN_ALGORITHMS
 from gateway.telemetry import Telemetry
 
 MEDIA_TYPE = "application/problem+json"
@@ -119,11 +120,12 @@ def register_problem_handlers(app: FastAPI, telemetry: Telemetry | None = None) 
 def problem_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """What to give a route as `responses=`: each status described, with the Problem schema.
 
-    Name 422 on every route: FastAPI then adds no schema of its own for it.
+    Name 422 on every route: FastAPI then adds no schema of its own for it. Where a caller is known its rate is, too.
     """
+    limited = (429,) if 401 in statuses else ()
     return {
         status: {"description": _TITLES.get(status, "Refused"), "content": {MEDIA_TYPE: {"schema": _SCHEMA}}}
-        for status in statuses
+        for status in (*statuses, *limited)
     }
 
 
@@ -163,11 +165,13 @@ def problem_schema() -> dict[str, Any]:
 
 
 def _headers_for(error: GatewayError) -> dict[str, str]:
-    if error.status == 401:
+    if isinstance(error, NotAuthenticated):
         # RFC 6750, section 3.1: no error code when no token was sent at all.
-        why = "" if error.code == "token_missing" else ', error="invalid_token"'
-        return {"www-authenticate": f'Bearer realm="oncegate"{why}'}
-    return {"retry-after": "1"} if error.status in (429, 503) else {}
+        why = f', error="{error.word}"' if error.word and error.code != "token_missing" else ""
+        how = f', algs="{SHOWN_ALGORITHMS}"' if error.scheme == "DPoP" else ""  # RFC 9449, section 7.1
+        challenge = {"www-authenticate": f'{error.scheme} realm="oncegate"{why}{how}'}
+        return {**challenge, "dpop-nonce": error.nonce} if error.nonce else challenge
+    return {"retry-after": str(getattr(error, "retry_after", 1))} if error.status in (429, 503) else {}
 
 
 def not_valid(error: RequestValidationError | ValidationError) -> GatewayError:

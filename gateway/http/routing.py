@@ -9,10 +9,13 @@ from pydantic import BaseModel
 
 from connectors.errors import SourceBroken
 from connectors.strict_json import parse_json
-from gateway.errors import BadRequest, Conflict, NotAuthenticated
+from gateway.errors import BadRequest, Conflict, NotAllowed, NotAuthenticated, StoreUnavailable
+from gateway.http.proofs import note_refusal, shown_by
+from gateway.http.turns import take_turn
 from gateway.records import Caller
 from gateway.runtime import Runtime
 from gateway.security import TokenService, require_roles
+from gateway.security.sessions import stands
 
 Body = TypeVar("Body", bound=BaseModel)
 T = TypeVar("T")
@@ -31,22 +34,77 @@ def runtime_of(request: Request) -> Runtime:
 
 
 def caller_of(request: Request, *roles: str) -> Caller:
-    """The authenticated caller, holding at least one of the roles (any caller when none are named).
+    """The authenticated caller, holding at least one of the roles (any caller but a person when none are named).
 
-    Raises `NotAuthenticated` or `NotAllowed`.
+    Raises `NotAuthenticated` or `NotAllowed`. An operator counts only where `note_session` has run before.
     """
-    tokens: TokenService = request.app.state.tokens
-    headers = request.headers.getlist("authorization")
-    if len(headers) > 1:
-        raise NotAuthenticated("token_malformed", "Send one Authorization header.")
-    caller = tokens.authenticate(headers[0] if headers else None, runtime_of(request).clock())
-    if roles:
-        require_roles(caller, *roles)
+    caller = _who(request)
+    try:
+        if roles:
+            require_roles(caller, *roles)
+        elif caller.person is not None:
+            raise NotAllowed(
+                "role_required", "A person's own token reads that person's uses and consents only."
+            )
+    except NotAllowed as error:
+        note_refusal(request, error.code, client=caller.id, is_proven=True)
+        raise
     return caller
 
 
-def _authenticated(request: Request) -> None:
-    caller_of(request)
+def _who(request: Request) -> Caller:
+    """The authenticated caller, whatever they may do."""
+    tokens: TokenService = request.app.state.tokens
+    headers = request.headers.getlist("authorization")
+    try:
+        if len(headers) > 1:
+            raise NotAuthenticated("token_malformed", "Send one Authorization header.")
+        now = runtime_of(request).clock()
+        caller = tokens.authenticate(headers[0] if headers else None, now, lambda: shown_by(request))
+        if caller.session is not None:
+            _require_session(request, caller)
+    except NotAuthenticated as error:
+        note_refusal(request, error.reason, client=error.client)
+        raise
+    take_turn(request, caller)
+    return caller
+
+
+def _require_session(request: Request, caller: Caller) -> None:
+    """Nothing when the operator's session stands; else why not. Raises `NotAllowed` where nobody has asked."""
+    noted = getattr(request.state, "session", None)
+    if isinstance(noted, StoreUnavailable):
+        raise noted
+    if noted is None:
+        raise NotAllowed("role_required", "This is for registered systems, not for operators.")
+    if noted != caller.session:
+        raise NotAuthenticated(
+            "session_ended", "This session has ended. Log in again at /v1/sessions.", client=caller.id
+        )
+
+
+async def note_session(request: Request) -> None:
+    """For every route: notes the session of an operator's token if it stands at this moment, for `caller_of`.
+
+    Read from the database each time, so that ending a session works at the next request to any worker.
+    """
+    headers = request.headers.getlist("authorization")
+    if len(headers) != 1:
+        return
+    runtime = runtime_of(request)
+    tokens: TokenService = request.app.state.tokens
+    try:
+        caller = tokens.authenticate(headers[0], runtime.clock())
+        if caller.session is not None:
+            request.state.session = caller.session if await stands(caller, runtime) else ""
+    except NotAuthenticated:
+        pass  # a public route does not mind, and any other says so itself
+    except StoreUnavailable as error:
+        request.state.session = error
+
+
+async def _authenticated(request: Request) -> None:  # async: the framework would run it in a thread otherwise
+    _who(request)
 
 
 AUTHENTICATED = [Depends(_authenticated)]

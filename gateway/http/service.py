@@ -1,5 +1,7 @@
 """`/healthz`, `/readyz`, `/metrics`, `/oauth/token`, and the auditors' first look at the log."""
 
+from collections.abc import Awaitable, Sequence
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 import orjson
@@ -7,19 +9,32 @@ from fastapi import APIRouter, Request, Response
 
 from gateway.errors import CacheUnavailable, OAuthError, StoreUnavailable
 from gateway.http.problems import problem_responses
+from gateway.http.proofs import note_refusal, shown_by
 from gateway.http.routing import (
     caller_of,
     json_response,
     runtime_of,
 )
 from gateway.http.schemas.service import Health, Readiness, TokenBody, TokenProblem
+from gateway.http.turns import failures_counted
 from gateway.records import CallerRole
 from gateway.security import TokenService, oauth_answer
+from gateway.security.exchange import ACCESS_TOKEN, EXCHANGE, JWT, PersonTokens
 from gateway.telemetry import CONTENT_TYPE
 
+T = TypeVar("T")
 router = APIRouter()
 
 _TOKEN_FORM = {
+    "parameters": [
+        {
+            "name": "DPoP",
+            "in": "header",
+            "required": False,
+            "description": "A proof of the key that the token is to be bound to (RFC 9449).",
+            "schema": {"type": "string"},
+        }
+    ],
     "requestBody": {
         "required": True,
         "content": {
@@ -28,11 +43,18 @@ _TOKEN_FORM = {
                     "type": "object",
                     "required": ["grant_type"],
                     "properties": {
-                        "grant_type": {"type": "string", "enum": ["client_credentials"]},
+                        "grant_type": {"type": "string", "enum": ["client_credentials", EXCHANGE]},
                         "client_id": {"type": "string"},
                         "client_assertion_type": {"type": "string"},
                         "client_assertion": {"type": "string"},
                         "scope": {"type": "string"},
+                        "subject_token": {
+                            "type": "string",
+                            "description": "A portal's word: who a person is.",
+                        },
+                        "subject_token_type": {"type": "string", "enum": [JWT]},
+                        "requested_token_type": {"type": "string", "enum": [ACCESS_TOKEN]},
+                        "audience": {"type": "string"},
                     },
                 }
             }
@@ -51,19 +73,49 @@ _TOKEN_FORM = {
         400: {"model": TokenProblem},
         401: {"model": TokenProblem},
         503: {"model": TokenProblem},
-        **problem_responses(413, 422),
+        **problem_responses(413, 422, 429),
     },
     openapi_extra=_TOKEN_FORM,
 )
 async def post_token(request: Request) -> Response:
-    """Client credentials (RFC 6749), by `private_key_jwt` (RFC 7523); by secret in development."""
-    tokens: TokenService = request.app.state.tokens
+    """Client credentials (RFC 6749), by `private_key_jwt` (RFC 7523); by secret in development.
+
+    A portal exchanges its signed word on who a person is for that person's own token, of ten minutes (RFC 8693).
+    """
     try:
-        answer = await tokens.issue(await _form(request), request.headers.get("authorization"))
+        form, authorization = await _noted(request, _read(request))
+        with failures_counted(request, form, authorization):
+            answer = await _token(request, form, authorization)
     except (OAuthError, CacheUnavailable, StoreUnavailable) as error:
         status, body, headers = oauth_answer(error)
         return Response(orjson.dumps(body), status, headers, media_type="application/json")
-    return json_response(answer.as_dict())
+    return json_response(answer)
+
+
+async def _token(request: Request, form: dict[str, str], authorization: str | None) -> dict[str, Any]:
+    tokens: TokenService = request.app.state.tokens
+    shown, has_assertion = shown_by(request), "client_assertion" in form
+    if form.get("grant_type") == EXCHANGE:
+        persons: PersonTokens = request.app.state.persons
+        portal = await _noted(request, tokens.prove(form, authorization, shown), has_assertion)
+        return await persons.exchange(form, portal)
+    return (await _noted(request, tokens.issue(form, authorization, shown), has_assertion)).as_dict()
+
+
+async def _noted(request: Request, attempt: Awaitable[T], has_assertion: bool = False) -> T:
+    """What the attempt gives; its refusal is noted. (An exchange notes its own.)"""
+    try:
+        return await attempt
+    except OAuthError as error:
+        note_refusal(request, error.reason, client=error.client, has_assertion=has_assertion)
+        raise
+
+
+async def _read(request: Request) -> tuple[dict[str, str], str | None]:
+    headers = request.headers.getlist("authorization")
+    if len(headers) > 1:
+        raise OAuthError("invalid_request", "Send one Authorization header.", reason="repeated")
+    return await _form(request), headers[0] if headers else None
 
 
 async def _form(request: Request) -> dict[str, str]:
@@ -91,12 +143,15 @@ async def get_health() -> Response:
 async def get_readiness(request: Request) -> Response:
     """Ready to resolve, or what is in the way."""
     runtime = runtime_of(request)
-    problems = []
+    problems: list[str] = []
+    warnings: Sequence[str] = ()
     try:
         await runtime.store.ping()
+        if not runtime.settings.is_development:
+            warnings = await runtime.store.weaknesses()
     except StoreUnavailable:
         problems.append("The database cannot be reached.")
-    problems += runtime.watch.problems(runtime.clock())
+    problems += runtime.watch.problems()
     published = runtime.library.published
     if runtime.library.problem:
         problems.append(runtime.library.problem)
@@ -107,6 +162,7 @@ async def get_readiness(request: Request) -> Response:
     body = {
         "ready": not problems,
         "problems": problems,
+        "warnings": list(warnings),
         "registry_version": published.registry.version,
         "policy_version": published.policy.version,
         "forms": len(published.forms),

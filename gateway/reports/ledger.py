@@ -98,25 +98,57 @@ def _reread(leaf: Leaf, intent: Leaf, ref: str, names: Names) -> Use:
 
 
 def _event(leaf: Leaf, names: Names) -> Use:
-    """A step of a consent, a look-up; anything else about the subject that has no words of its own yet."""
+    """A step of a consent, a look-up, an erasure …; what an entry does not tell stays out."""
     head, kind = _head(leaf, names), leaf["kind"]
     if kind == "audit.lookup":
         text = say(RESULTS["looked_up"], names.language, leaf["shown"])
         return Use(**head, kind=kind, result=Result("looked_up", text))
+    if kind == "notice.given" and "duties" in leaf:
+        return _notice(leaf, names)
     text = say(EVENTS[kind], names.language) if kind in EVENTS else say(RESULTS["noted"], names.language)
-    if not kind.startswith(_CONSENT):
-        return Use(**head, kind=kind, result=Result("noted", text))
+    code = kind.removeprefix(_CONSENT) if kind.startswith(_CONSENT) else "noted"
     result = Result(
-        kind.removeprefix(_CONSENT),
+        code,
         text,
-        until=leaf["expires_at"],
-        recipients=tuple(leaf["recipients"]),
-        denied=tuple(UsedItem(item, names.items.get(item, item)) for item in leaf["denied"]),
+        until=leaf.get("expires_at") or "",
+        recipients=tuple(leaf.get("recipients") or ()),
+        denied=_named(leaf.get("denied"), names),
     )
-    permitted = tuple(UsedItem(item, names.items.get(item, item)) for item in leaf["permitted"])
-    ground = (UsedGround(GroundKind.consent.value, leaf["request"], ""),)
-    matter = names.purposes.get(leaf["purpose"], leaf["purpose"])
-    return Use(**head, kind=kind, matter=matter, items=permitted, ground=ground, result=result)
+    purpose = leaf.get("purpose") or ""
+    return Use(
+        **head,
+        kind=kind,
+        matter=names.purposes.get(purpose, purpose),
+        items=_named(leaf.get("permitted") or leaf.get("items"), names),
+        ground=_consent_of(leaf),
+        result=result,
+    )
+
+
+def _notice(leaf: Leaf, names: Names) -> Use:
+    """What somebody was told is fetched about them under the law: which items, on which grounds."""
+    duties = [(GroundKind(kind), *rest) for kind, *rest in leaf["duties"]]
+    return Use(
+        **_head(leaf, names),
+        **_about(leaf, {leaf["role"]}, names),
+        kind=leaf["kind"],
+        items=_named(list(dict.fromkeys(item for *_, items in duties for item in items)), names),
+        ground=tuple(
+            UsedGround(kind.value, code, rule, citation) for kind, code, citation, rule, _ in duties
+        ),
+        result=Result("noted", say(EVENTS[leaf["kind"]], names.language)),
+    )
+
+
+def _consent_of(leaf: Leaf) -> tuple[UsedGround, ...]:
+    """The consent that an entry belongs to, if it does."""
+    request = leaf.get("request") or ""
+    return (UsedGround(GroundKind.consent.value, request, ""),) if request.startswith("cns_") else ()
+
+
+def _named(items: object, names: Names) -> tuple[UsedItem, ...]:
+    told = items if isinstance(items, list) else ()
+    return tuple(UsedItem(item, names.items.get(item, item)) for item in told if isinstance(item, str))
 
 
 def _head(leaf: Leaf, names: Names) -> dict[str, Any]:
@@ -189,7 +221,7 @@ def _of_fields(intent: Leaf, outcome: Leaf, roles: set[str], form: Form, names: 
     count: Counter[str] = Counter()
     lost: dict[str, None] = {}
     for code, paths in outcome["fields"].items():
-        keys = [key for path in paths if (key := _key_of(path, form)) in asked]
+        keys = [key for path in paths if (key := key_of(path, form)) in asked]
         count[code] = len(keys)
         if code in _WITHHELD:
             lost |= dict.fromkeys(item for _, item in keys)
@@ -210,8 +242,8 @@ def _of_fields(intent: Leaf, outcome: Leaf, roles: set[str], form: Form, names: 
     )
 
 
-def _key_of(path: str, form: Form) -> tuple[str, str]:
-    """Role and item that a slot's value comes by; for a row's slot, those of its group."""
+def key_of(path: str, form: Form) -> tuple[str, str]:
+    """Role and item that a slot's value comes by; for a row's slot, those of its group. Empty for what is no field."""
     of: Field | None = form.field(".".join(part for part in path.split(".") if not part.isdigit()))
     if of is None:
         return "", ""

@@ -70,7 +70,7 @@ def _by_reason(items: Sequence[UsedItem], language: Language) -> str:
 
 
 def _bracketed(reason: str, language: Language) -> str:
-    return say(_BRACKETS, language, _word(REASONS.get(reason), reason, language))
+    return say(_BRACKETS, language, reason_text(reason, language))
 
 
 def _names(items: Iterable[UsedItem], language: Language) -> str:
@@ -88,10 +88,11 @@ def _consent(use: Use, language: Language) -> Iterator[str]:
 
 
 def _grounds(grounds: Sequence[UsedGround], language: Language) -> str:
-    return say(_SEMICOLON, language).join(_ground(each, language) for each in grounds)
+    return say(_SEMICOLON, language).join(ground_text(each, language) for each in grounds)
 
 
-def _ground(ground: UsedGround, language: Language) -> str:
+def ground_text(ground: UsedGround, language: Language) -> str:
+    """What a use stood on, with the law it cites and the rule that was followed."""
     kind = _word(GROUNDS.get(ground.kind), ground.kind, language)
     rule = say(LABELS["rule"], language, ground.rule) if ground.rule else ""
     if ground.kind == GroundKind.consent:
@@ -106,7 +107,7 @@ def _result(use: Use, language: Language) -> str:
     if use.kind in EVENTS and result.text != say(EVENTS[use.kind], language):
         parts.insert(0, say(EVENTS[use.kind], language))
     if result.withheld:
-        reasons = say(_COMMA, language).join(_word(REASONS.get(why), why, language) for why in result.reasons)
+        reasons = say(_COMMA, language).join(reason_text(why, language) for why in result.reasons)
         held = (
             f"{say(LABELS['withheld'], language)}{say(_COLON, language)}{_names(result.withheld, language)}"
         )
@@ -119,6 +120,11 @@ def _result(use: Use, language: Language) -> str:
         )
         parts.append(f"{say(LABELS['silent'], language)}{say(_COLON, language)}{silent}")
     return say(_SEMICOLON, language).join(parts)
+
+
+def reason_text(code: str, language: Language) -> str:
+    """Why something was not fetched or not given out; a code without words stands for itself."""
+    return _word(REASONS.get(code), code, language)
 
 
 def _word(words: Words | None, code: str, language: Language) -> str:

@@ -48,6 +48,16 @@ REASONS: Mapping[str, Words] = {
     _R.consent_not_yet: ("授权尚未到开始时间", "the consent had not begun"),
     _R.consent_expired: ("授权已过期", "the consent had expired"),
     _R.consent_used_up: ("授权次数已用完", "the consent was used up"),
+    _R.consent_other_case: ("所用授权是为另一件办件", "the consent is for another case"),
+    _R.consent_too_often: (
+        "授权约定的使用频次已满",
+        "the consent was used as often as it allows at the time",
+    ),
+    _R.consent_ended: ("授权已终止", "the consent had ended"),
+    _R.consent_outdated: (
+        "授权后数据来源或共享属性有变化",
+        "where it comes from or how it is shared had changed since the consent",
+    ),
     _R.item_not_covered: ("授权内容未包括此项", "the consent does not include it"),
     _R.item_refused: ("未同意调取此项", "fetching it was refused"),
 }
@@ -77,12 +87,61 @@ SILENCES: Mapping[str, Words] = {
 """Why a field that was asked for carries no value; by outcome code."""
 
 EVENTS: Mapping[str, Words] = {
+    "consent.requested": ("请求授权", "Consent was asked for"),
     "consent.given": ("给出授权", "Consent given"),
+    "consent.refused": ("拒绝授权", "Consent refused"),
+    "consent.deferred": ("暂不决定是否授权", "The decision on a consent was put off"),
     "consent.paused": ("暂停授权", "Consent paused"),
     "consent.resumed": ("恢复授权", "Consent resumed"),
     "consent.withdrawn": ("撤回授权", "Consent withdrawn"),
+    "consent.renewed": ("更新授权", "Consent renewed"),
+    "consent.expired": ("授权到期", "Consent expired"),
+    "consent.terminated": ("授权因事项办结而终止", "Consent ended, its matter being over"),
+    "consent.invalidated": ("授权被宣布无效", "Consent declared void"),
+    "consent.rejected": ("授权不符合要求，未予登记", "A consent was not recorded, as it breaks a rule"),
+    "consent.request_expired": ("授权请求逾期未答复", "A request for consent was not answered in time"),
+    "consent.request_invalidated": (
+        "授权请求因多次核对身份失败而作废",
+        "A request for consent was cancelled after failed checks of identity",
+    ),
+    "notice.given": ("已告知依法调取数据", "Told that data is fetched as the law provides"),
+    "person.identified": ("本人身份核验通过", "The person was identified"),
+    "person.refused": ("身份核验未通过", "The person could not be identified"),
+    "subject.erased": ("本人数据已删除", "The data was erased"),
+    "subject.erasure_refused": (
+        "删除请求依法未予执行",
+        "Erasure was refused, as the law wants the records kept",
+    ),
     "audit.lookup": ("查询本人数据的使用记录", "Who used the data was looked up"),
+    "audit.opened": (
+        "审计人员查看了经办人和案件编号",
+        "An auditor opened who had worked, and on which case",
+    ),
 }
+"""What else is done about a person. Resolutions are told by `RESULTS`."""
+
+ABOUT_NOBODY: frozenset[str] = frozenset(
+    {
+        "access.refused",
+        "client.changed",
+        "consent.requests_purged",
+        "drafts.purged",
+        "form.published",
+        "keys.rewrapped",
+        "keys.rotated",
+        "log.refused",
+        "log.shard_opened",
+        "operator.changed",
+        "operator.locked",
+        "operator.logged_in",
+        "operator.login_refused",
+        "operator.session_ended",
+        "policy.published",
+        "registry.published",
+        "roles.refused",
+    }
+)
+"""Kinds of entry that name no subject and stand in nobody's ledger."""
 
 RESULTS: Mapping[str, Words] = {
     "released": ("已提供 {} 个字段", "{} fields were provided"),
@@ -121,6 +180,7 @@ LABELS: Mapping[str, Words] = {
     "rule": ("规则 {}", "rule {}"),
     "fields": ("{} 个字段", "{} fields"),
     "itself": ("一采通", "OnceGate"),
+    "person": ("本人", "The person"),
     "earlier": ("更早的还有 {} 条，未显示。", "{} earlier ones are not shown."),
     "none": ("没有使用记录。", "There is no record of any use."),
 }

@@ -1,15 +1,22 @@
-"""Who used a subject's data, from the log: found, named, and the look-up itself logged before anything is shown."""
+"""Who used a subject's data, from the log: found page by page, named, and the look itself logged before it is shown.
+
+Whoever it is about asks for their own uses (`own_uses`), an operator for anybody's (`ledger_of`). Both read from the
+newest on, so many rows at a time: however long a ledger is, no more of it stands in memory than is shown.
+"""
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import orjson
 
 from field_registry import Subject
 from forms.definition import Form
+from gateway.audit.entries import make_entry
 from gateway.audit.noting import ITSELF, note
-from gateway.errors import NotFound
-from gateway.records import Entry, EntryKind
+from gateway.errors import Conflict, NotFound, NotValid
+from gateway.records import Entry, EntryKind, GateRequest, GateWrite
 from gateway.reports.ledger import Leaf, Names, uses
 from gateway.reports.ledger_words import LABELS, Language, say
 from gateway.reports.use import Use
@@ -18,8 +25,12 @@ from gateway.runtime import Runtime
 from policies import Policy
 from policies.document import policy_from_document
 
-_AT_ONCE = 1_000
-_OF_RESOLUTIONS = frozenset({EntryKind.intent, EntryKind.outcome})
+PERSON = "person"
+"""The caller of entries that a person caused who looked at their own uses."""
+
+_AT_ONCE = 500
+_RESOLUTION = (EntryKind.intent, EntryKind.outcome)
+_OF_RESOLUTIONS = frozenset({*_RESOLUTION, EntryKind.reread})
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,15 @@ class Ledger:
     earlier: int
 
 
+@dataclass(frozen=True, slots=True)
+class OwnUses:
+    """One page of a person's own uses, newest first. `total`: of all. `cursor`: of the next page, None at the end."""
+
+    uses: Sequence[Use]
+    total: int
+    cursor: str | None
+
+
 async def ledger_of(
     subject: Subject, runtime: Runtime, *, caller: str, limit: int, language: Language
 ) -> Ledger:
@@ -38,38 +58,82 @@ async def ledger_of(
     That it was looked up is an entry of `caller`, durable when this returns; else raises `StoreUnavailable`.
     """
     ref = await runtime.store.subjects.find(runtime.subjects.key_of(subject))
-    leaves = [] if ref is None else [orjson.loads(entry.leaf) for entry in await _entries(ref, runtime)]
-    names = await _names(leaves, runtime, language)
-    found = uses(leaves, ref or "", names, runtime.clock() - LOST_AFTER)
-    shown = found[-limit:]
-    await note(EntryKind.audit_lookup, {"subject": ref, "shown": len(shown)}, runtime, caller=caller)
-    return Ledger(shown, len(found) - len(shown))
-
-
-async def _entries(ref: str, runtime: Runtime) -> list[Entry]:
-    """What is about that subject, and what else belongs to its resolutions: answers read again name no subject."""
-    about: list[Entry] = []
-    after = -1
-    while page := await runtime.store.log.about(ref, after=after, limit=_AT_ONCE):
-        about += [entry for _, entry in page]
-        after = page[-1][0]
-    requests = dict.fromkeys(entry.request for entry in about if entry.kind in _OF_RESOLUTIONS)
-    found = [entry for entry in about if entry.kind not in _OF_RESOLUTIONS]
-    for request in requests:
-        if request is not None:
-            found += await _of_request(request, runtime)
-    return found
-
-
-async def _of_request(request: str, runtime: Runtime) -> list[Entry]:
-    found: list[Entry] = []
-    after = ""
-    while page := await runtime.store.entries.find(request=request, after=after, limit=_AT_ONCE):
-        found += page
-        after = page[-1].id
-        if len(page) < _AT_ONCE:
+    shown: list[Use] = []
+    total = 0 if ref is None else await runtime.store.search.count_about(ref)
+    beyond: int | None = None
+    while ref is not None and len(shown) < limit:
+        most = min(_AT_ONCE, limit - len(shown))
+        rows = await runtime.store.search.about(ref, beyond=beyond, limit=most, newest_first=True)
+        shown += await _told([entry for _, entry in rows], ref, runtime, language)
+        if len(rows) < most:
             break
-    return found
+        beyond = rows[-1][0]
+    facts = {"subject": ref, "what": "ledger", "shown": len(shown)}
+    await note(EntryKind.audit_lookup, facts, runtime, caller=caller)
+    return Ledger(shown[::-1], max(0, total - len(shown)))
+
+
+async def own_uses(ref: str, runtime: Runtime, *, cursor: str, limit: int, language: Language) -> OwnUses:
+    """What was done with the data of the person of that reference, newest first.
+
+    That they looked is an entry too, one in an hour, durable when this returns. Raises `NotValid` for what is no
+    cursor of ours, `StoreUnavailable`.
+    """
+    beyond = _position(cursor)
+    rows = await runtime.store.search.about(ref, beyond=beyond, limit=limit + 1, newest_first=True)
+    told = await _told([entry for _, entry in rows[:limit]], ref, runtime, language)
+    total = await runtime.store.search.count_about(ref)
+    await _note_own_look(ref, runtime)
+    return OwnUses(told, total, str(rows[limit - 1][0]) if len(rows) > limit else None)
+
+
+def _position(cursor: str) -> int | None:
+    if not cursor:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and int(cursor) < 1 << 63):
+        raise NotValid("cursor_invalid", "This is no cursor of this list. Begin anew without one.")
+    return int(cursor)
+
+
+async def _note_own_look(ref: str, runtime: Runtime) -> None:
+    """Note that a person looked at their own uses, unless it is noted for this hour.
+
+    The id of the entry is that of the person and the hour: however many processes serve them, there is one.
+    """
+    now = runtime.clock()
+    hour = now.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    entry_id = _id_of_look(ref, hour, runtime)
+    if await runtime.store.search.entry(entry_id) is not None:
+        return
+    facts = {"subject": ref, "what": "own", "shown": 0}
+    entry = make_entry(entry_id, EntryKind.audit_lookup, now, caller=PERSON, request=None, facts=facts)
+    with suppress(Conflict):  # another process has just noted it
+        await runtime.ledger.pass_gate(GateRequest((), lambda _: GateWrite(entry, None)))
+        runtime.telemetry.entries(EntryKind.audit_lookup)
+
+
+_DIGITS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_TIME_PART = len("aud_0123456789")
+
+
+def _id_of_look(ref: str, hour: datetime, runtime: Runtime) -> str:
+    digest = runtime.fingerprint(f"\0own\0{ref}\0{hour.isoformat()}".encode())
+    part = int(digest, 16)
+    tail = "".join(_DIGITS[part >> shift & 31] for shift in range(0, 80, 5))
+    return runtime.new_reference("aud", hour)[:_TIME_PART] + tail
+
+
+async def _told(page: Sequence[Entry], ref: str, runtime: Runtime, language: Language) -> list[Use]:
+    """One use for each of these entries, in their order; what else belongs to their resolutions is looked up."""
+    requests = {entry.request for entry in page if entry.kind in _OF_RESOLUTIONS and entry.request}
+    found = {entry.id: entry for entry in page}
+    if requests:
+        together = await runtime.store.search.of_requests(sorted(requests), _RESOLUTION)
+        found.update((entry.id, entry) for entry in together)
+    leaves = [orjson.loads(entry.leaf) for entry in found.values()]
+    names = await _names(leaves, runtime, language)
+    by_entry = {use.entry: use for use in uses(leaves, ref, names, runtime.clock() - LOST_AFTER)}
+    return [by_entry[entry.id] for entry in page if entry.id in by_entry]
 
 
 async def _names(leaves: Sequence[Leaf], runtime: Runtime, language: Language) -> Names:
@@ -122,7 +186,7 @@ async def _forms(leaves: Sequence[Leaf], runtime: Runtime) -> dict[tuple[str, in
 
 
 async def _callers(ids: Iterable[str], runtime: Runtime, language: Language) -> dict[str, tuple[str, str]]:
-    callers = {ITSELF: (say(LABELS["itself"], language), "")}
+    callers = {ITSELF: (say(LABELS["itself"], language), ""), PERSON: (say(LABELS["person"], language), "")}
     for client_id in sorted(set(ids) - callers.keys()):
         client = await runtime.store.clients.client(client_id)
         if client is not None:

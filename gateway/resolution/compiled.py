@@ -18,6 +18,7 @@ from forms.definition import Form
 from forms.validate import Validator, schema_of
 from forms.visibility import Visibility, compile_visibility
 from policies import Policy, Rules
+from policies.scope import ItemScopes
 
 Columns = tuple[tuple[Item, Binding], ...]
 Reader = Callable[[object], object]
@@ -51,8 +52,8 @@ class CompiledForm:
     """A form version ready to be resolved.
 
     `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
-    `is_sensitive`: whether any item it asks for is (PIPL art. 28). `askings`: kinds of subjects → what is asked about
-    them while nothing is typed; kept by `asking_of`, not to be read.
+    `is_sensitive`: whether any item it asks for is (PIPL art. 28). `scopes`: what older consents are compared with.
+    `askings`: kinds of subjects → what is asked about them while nothing is typed; kept by `asking_of`, not to be read.
     """
 
     form: Form
@@ -66,6 +67,7 @@ class CompiledForm:
     validator: Validator
     tiers: Mapping[str, Tier]
     is_sensitive: bool
+    scopes: ItemScopes
     askings: dict[object, Any] = field(default_factory=dict, repr=False)
 
     def code_list_of(self, item: Item) -> CodeList | None:
@@ -92,6 +94,7 @@ def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> Co
         key_of={line.path: _key_of(line) for line in lines},
         validator=Validator(form.schema or schema_of(form, registry)),
         is_sensitive=any(want.item.sensitivity is Sensitivity.sensitive for want in wanted),
+        scopes=ItemScopes(registry, on),
         tiers={source.id: source.tier for source in registry.sources.values()},
     )
 

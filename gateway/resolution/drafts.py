@@ -1,29 +1,43 @@
-"""Answers kept until they are submitted or their time is over: read again, and purged when it is."""
+"""Answers kept until they are submitted or their time is over: read again, and purged when it is.
+
+An answer is sealed under the keys of all its subjects together: erasing any one of them makes it undecipherable.
+"""
 
 import zlib
+from collections.abc import Collection, Mapping
 
 from gateway.audit.entries import make_entry
 from gateway.errors import Gone, NotFound
-from gateway.ports import Sealer
-from gateway.records import Caller, Draft, Entry, EntryKind, GateRequest, GateView, GateWrite
+from gateway.ports import Sealer, SubjectKeys
+from gateway.records import Caller, Draft, Entry, EntryKind, GateRequest, GateView, GateWrite, SubjectKey
 from gateway.runtime import Runtime
 from policies.consent import stands
 
 _TABLE, _COLUMN = "resolution", "sealed"
 
 
-def seal_answer(body: bytes, resolution_id: str, sealer: Sealer) -> bytes:
+def key_of_draft(
+    keys: Mapping[str, SubjectKey], refs: Collection[str], subject_keys: SubjectKeys
+) -> SubjectKey | None:
+    """The key of an answer about those subjects; None where one of them has none, and the root's has to do."""
+    if not refs or not keys.keys() >= set(refs):
+        return None
+    return subject_keys.together([keys[ref] for ref in refs])
+
+
+def seal_answer(body: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None) -> bytes:
     """An answer as it is kept: sealed for that resolution.
 
     Compressed first: an answer repeats its keys and sources field by field, and writing 17 KB costs ten times what
     squeezing them to one or two does.
     """
-    return sealer.seal(zlib.compress(body, 1), table=_TABLE, column=_COLUMN, row=resolution_id)
+    return sealer.seal(zlib.compress(body, 1), table=_TABLE, column=_COLUMN, row=resolution_id, key=key)
 
 
-def open_answer(sealed: bytes, resolution_id: str, sealer: Sealer) -> bytes:
+def open_answer(sealed: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None) -> bytes:
     """The answer that was sealed for that resolution; raises `CannotOpen` when it was altered or moved."""
-    return zlib.decompress(sealer.open(sealed, table=_TABLE, column=_COLUMN, row=resolution_id))
+    opened = sealer.open(sealed, table=_TABLE, column=_COLUMN, row=resolution_id, key=key)
+    return zlib.decompress(opened)
 
 
 async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> bytes:
@@ -36,13 +50,14 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> b
         raise NotFound("unknown_resolution", "There is no such resolution of yours; check its id.")
     if draft.sealed is None or runtime.clock() >= draft.valid_until:
         raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
-    runtime.watch.require_current(
-        runtime.clock(), sensitive=True
-    )  # a draft does not say; the stricter limit holds
+    runtime.watch.require_current(sensitive=True)  # a draft does not say; the stricter limit holds
     if not await _pass_gate(draft, caller, runtime):
         raise Gone("consent_ended", "A consent this answer rests on has ended; resolve the form again.")
     runtime.telemetry.entries(EntryKind.reread)
-    return open_answer(draft.sealed, resolution_id, runtime.sealer)
+    key = key_of_draft(await runtime.subjects.keys_of(draft.subjects), draft.subjects, runtime.keys)
+    if draft.subjects and key is None:  # erased since it was read above
+        raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
+    return open_answer(draft.sealed, resolution_id, runtime.sealer, key)
 
 
 async def _pass_gate(draft: Draft, caller: Caller, runtime: Runtime) -> bool:
@@ -63,6 +78,7 @@ async def _pass_gate(draft: Draft, caller: Caller, runtime: Runtime) -> bool:
             "department": caller.department,
             "result": "withheld" if ended else "released",
             "ended": ended,
+            "subjects": list(draft.subjects),
         }
         entry = make_entry(entry_id, EntryKind.reread, now, caller=caller.id, request=draft.id, facts=facts)
         return GateWrite(entry, not ended)

@@ -11,7 +11,7 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 import orjson
@@ -20,10 +20,10 @@ from connectors.protocol import Reply
 from field_registry import OutcomeCode
 from field_registry.outcomes import FILLED
 from forms.findings import Finding
-from gateway.audit.entries import make_entry
-from gateway.records import Draft, Entry, EntryKind, GateRequest, GateView, GateWrite
+from gateway.audit.entries import finding_key, make_entry, owner_of, receipt_of
+from gateway.records import Draft, Entry, EntryKind, GateRequest, GateView, GateWrite, SubjectKey
 from gateway.resolution.commands import ResolveCommand
-from gateway.resolution.drafts import seal_answer
+from gateway.resolution.drafts import key_of_draft, seal_answer
 from gateway.resolution.identify import Identified
 from gateway.resolution.plan import Plan
 from gateway.resolution.settle import Settled, narrow, settle
@@ -37,7 +37,9 @@ from policies.rejudge import consents_of, rejudge
 class Passage:
     """One resolution on its way through both gates.
 
-    `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in.
+    `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in. `keys`:
+    reference → key of every subject that has one. `data_life`: the shortest that a consent in play allows; None is
+    without.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Passage:
     command: ResolveCommand
     plan: Plan
     subject_refs: Mapping[str, str]
+    keys: Mapping[str, SubjectKey] = field(default_factory=dict)
+    data_life: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,12 +73,17 @@ async def note_intent(
 ) -> tuple[Passage, tuple[Decision, ...]]:
     """What may be pulled, once the intent is durable and one use of each consent in play is taken."""
     now = who.request.now
-    runtime.watch.require_current(now, sensitive=plan.compiled.is_sensitive)
+    runtime.watch.require_current(sensitive=plan.compiled.is_sensitive)
     entry_id = runtime.new_reference("aud", now)
 
     def write(view: GateView) -> GateWrite[tuple[Passage, tuple[Decision, ...]]]:
-        passage = _admit(plan, who, view)
-        decisions = judge(view.consents, now=runtime.clock())
+        passage = _admit(plan, who, view, runtime)
+        at = runtime.clock()
+        decisions = judge(view.consents, now=at)
+        used = tuple(sorted(consents_of(decisions)))
+        life = _shortest_life(view.consents, used)
+        if life is not None:
+            passage = replace(passage, data_life=life)
         entry = make_entry(
             entry_id,
             EntryKind.intent,
@@ -84,27 +93,38 @@ async def note_intent(
             facts={**_who_and_why(passage), "asks": _asks(plan, decisions)},
             private=_private(passage),
             sealer=runtime.sealer,
+            key=_key(passage),
+            **_found_by(passage.command, runtime),
         )
-        return GateWrite(entry, (passage, decisions), use=tuple(sorted(consents_of(decisions))))
+        return GateWrite(entry, (passage, decisions), use=used, used_at=at)
 
     request = GateRequest(who.command.consents, write, who.new_subjects)
-    passage, decisions = await runtime.ledger.pass_gate(request)
-    keys = who.request.subject_keys
-    runtime.subjects.remember({keys[role]: ref for role, ref in passage.subject_refs.items()})
-    return passage, decisions
+    return await runtime.ledger.pass_gate(request)
 
 
-def _admit(plan: Plan, who: Identified, view: GateView) -> Passage:
+def _shortest_life(consents: Mapping[str, Consent], used: Sequence[str]) -> timedelta | None:
+    lives = [life for each in used if (life := consents[each].data_life) is not None]
+    return min(lives, default=None)
+
+
+def _valid_until(passage: Passage, runtime: Runtime) -> datetime:
+    """How long the answer is kept: as the service keeps answers, or shorter where somebody agreed to less."""
+    longest = runtime.settings.resolution_valid_for
+    return passage.now + (longest if passage.data_life is None else min(longest, passage.data_life))
+
+
+def _admit(plan: Plan, who: Identified, view: GateView, runtime: Runtime) -> Passage:
     """The passage, now that it is known what the consents are and how subjects are referred to."""
-    refs = {**view.subject_refs, **who.subject_refs}
     unknown = tuple(
         Finding("/consent", "consent_unknown", _UNKNOWN.format(number))
         for number, consent_id in enumerate(who.command.consents, 1)
         if consent_id not in view.consents
     )
     noted = replace(plan, findings=(*plan.findings, *unknown)) if unknown else plan
-    by_role = {role: refs[key] for role, key in who.request.subject_keys.items()}
-    return Passage(who.id, who.request.now, who.command, noted, by_role)
+    by_role = {role: view.subject_refs[key] for role, key in who.request.subject_keys.items()}
+    wrapped = {ref: view.wrapped_keys[ref] for ref in by_role.values() if ref in view.wrapped_keys}
+    keys = {ref: key for ref, each in wrapped.items() if (key := runtime.keys.open(each, ref)) is not None}
+    return Passage(who.id, who.request.now, who.command, noted, by_role, keys)
 
 
 _UNKNOWN = "There is no consent of the id given as number {}; it was not counted."
@@ -114,11 +134,11 @@ async def note_release(
     passage: Passage, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], runtime: Runtime
 ) -> Released:
     """The answer, once its outcome entry and draft are durable. Settled before the gate; again only if it narrows."""
-    runtime.watch.require_current(runtime.clock(), sensitive=passage.plan.compiled.is_sensitive)
+    runtime.watch.require_current(sensitive=passage.plan.compiled.is_sensitive)
     settled = settle(passage.plan, decisions, replies, passage.now)
     ids = {
         "resolution": passage.id,
-        "receipt": runtime.new_reference("rcp", passage.now),
+        "receipt": receipt_of(passage.id),
         # Made now, not when the request came in: entries are read in order of id, and this one comes after the intent.
         "entry": runtime.new_reference("aud", runtime.clock()),
     }
@@ -143,7 +163,7 @@ async def note_release(
 
 
 def _body(settled: Settled, passage: Passage, ids: Mapping[str, str], runtime: Runtime) -> bytes:
-    valid_until = passage.now + runtime.settings.resolution_valid_for
+    valid_until = _valid_until(passage, runtime)
     return orjson.dumps(shape(settled, passage.command, ids=ids, valid_until=valid_until))
 
 
@@ -161,8 +181,21 @@ def _who_and_why(passage: Passage) -> dict[str, Any]:
     }
 
 
+def _key(passage: Passage) -> SubjectKey | None:
+    owner = owner_of({"subjects": passage.subject_refs})
+    return None if owner is None else passage.keys.get(owner)
+
+
 def _private(passage: Passage) -> dict[str, Any]:
     return {"actor": passage.command.actor.id, "case": passage.command.case}
+
+
+def _found_by(command: ResolveCommand, runtime: Runtime) -> dict[str, str]:
+    """What an auditor finds the intent by, and with it the rest of the resolution."""
+    found = {"actor_key": finding_key("actor", command.actor.id, runtime.fingerprint)}
+    if command.case:
+        found["case_key"] = finding_key("case", command.case, runtime.fingerprint)
+    return found
 
 
 def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
@@ -215,22 +248,27 @@ def _outcome_entry(
             "fields": {code.value: paths for code, paths in fields.items()},
             "refusals": sorted({str(each.reason) for each in settled.decisions if not each.allowed}),
             "discarded": discarded,
+            # Fewer consents than the intent's: who reads the answer again is judged by these.
+            **({"rests": sorted(consents_of(settled.decisions))} if discarded else {}),
             "alarms": list(settled.combined.alarms),
         },
         private=_private(passage),
         sealer=runtime.sealer,
+        key=_key(passage),
     )
 
 
 def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runtime: Runtime) -> Draft:
     compiled = passage.plan.compiled
+    key = key_of_draft(passage.keys, passage.subject_refs.values(), runtime.keys)
     return Draft(
         id=passage.id,
         caller=passage.command.caller.id,
         form=compiled.form.id,
         form_version=compiled.form.version,
         created_at=passage.now,
-        valid_until=passage.now + runtime.settings.resolution_valid_for,
+        valid_until=_valid_until(passage, runtime),
         consents=consents,
-        sealed=seal_answer(released.body, passage.id, runtime.sealer),
+        sealed=seal_answer(released.body, passage.id, runtime.sealer, key),
+        subjects=() if key is None else tuple(key.ref.split()),
     )

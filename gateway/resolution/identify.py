@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from gateway.audit.entries import finding_key
 from gateway.records import NewSubject
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.plan import Plan
@@ -16,14 +17,12 @@ class Identified:
     """Who asks about whom.
 
     `id`: of the resolution. `request`: as policies judge it; its `subject_keys` are blind indexes by role.
-    `subject_refs`: blind index → reference, as far as remembered; `new_subjects`: what to store of the others, should
-    they have none.
+    `new_subjects`: what to store of each subject, should it be new.
     """
 
     id: str
     command: ResolveCommand
     request: Request
-    subject_refs: Mapping[str, str]
     new_subjects: Mapping[str, NewSubject]
 
 
@@ -31,12 +30,7 @@ def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: Runtim
     """The request as policies see it, under a new id. Nothing is read: the gate does that."""
     form = plan.compiled.form
     keys = {role: runtime.subjects.key_of(subject) for role, subject in plan.subjects.items()}
-    refs = {key: ref for key in keys.values() if (ref := runtime.subjects.known(key)) is not None}
-    new = {
-        key: NewSubject(plan.subjects[role].kind, runtime.new_reference("sub", now), now)
-        for role, key in keys.items()
-        if key not in refs
-    }
+    new = {key: runtime.subjects.new(plan.subjects[role].kind, now) for role, key in keys.items()}
     request = Request(
         matter=form.matter,
         form=form.id,
@@ -45,5 +39,6 @@ def identify(plan: Plan, command: ResolveCommand, now: datetime, runtime: Runtim
         caller_roles=command.caller.roles,
         subject_keys=keys,
         now=now,
+        case_key=finding_key("case", command.case, runtime.fingerprint) if command.case else None,
     )
-    return Identified(runtime.new_reference("res", now), command, request, refs, new)
+    return Identified(runtime.new_reference("res", now), command, request, new)

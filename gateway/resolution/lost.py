@@ -5,7 +5,7 @@ and every intent of the log has an end.
 """
 
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import orjson
@@ -26,23 +26,46 @@ _FACTS = ("form", "matter", "purpose", "registry", "policy", "department", "acto
 
 
 class LostIntents:
-    """Closes them. The first look goes back a day, each further one only to where the last one ended."""
+    """Closes them. The first look goes back a day, each further one only to where the last one ended.
+
+    What a service that was down for longer left behind is looked for a day at a time, the newest day first: to look
+    through all years at once would keep the database from its work.
+    """
 
     def __init__(self) -> None:
         self._looked_until = _LOOK_BACK
+        self._older_than: datetime | None = None
+        self._is_through = False
 
     async def close(self, runtime: Runtime) -> int:
         """How many were closed. Raises `StoreUnavailable`."""
         now = runtime.clock()
+        lost = await self._close_between(now - self._looked_until, None, runtime)
+        if lost < _AT_ONCE:
+            self._looked_until = timedelta(minutes=5)  # several rounds, should one of them fail
+        return lost + (0 if self._is_through else await self._close_older(now, runtime))
+
+    async def _close_older(self, now: datetime, runtime: Runtime) -> int:
+        """How many were closed of the day before those that were looked through."""
+        end = self._older_than or now - _LOOK_BACK
+        oldest = await runtime.store.entries.find(request=None, after="", limit=1)
+        self._is_through = not oldest or oldest[0].at >= end
+        if self._is_through:
+            return 0
+        lost = await self._close_between(end - _LOOK_BACK, end, runtime)
+        self._older_than = end if lost == _AT_ONCE else end - _LOOK_BACK
+        return lost
+
+    async def _close_between(self, begin: datetime, end: datetime | None, runtime: Runtime) -> int:
         # Ids begin with their time. Twice the time it takes to be lost covers clocks that differ between workers.
-        after = runtime.new_reference("aud", now - self._looked_until - 2 * LOST_AFTER)
         lost = await runtime.store.entries.without_outcome(
-            after=after, before=now - LOST_AFTER, limit=_AT_ONCE
+            after=runtime.new_reference("aud", begin - 2 * LOST_AFTER),
+            before=runtime.clock() - LOST_AFTER,
+            until=None if end is None else runtime.new_reference("aud", end),
+            limit=_AT_ONCE,
         )
         for intent in lost:
             await self._close_one(intent, runtime)
-        if len(lost) < _AT_ONCE:
-            self._looked_until = timedelta(minutes=5)  # several rounds, should one of them fail
         return len(lost)
 
     @staticmethod

@@ -39,7 +39,14 @@ async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
     compiled = runtime.library.compiled(form, compile_form)
     plan = make_plan(compiled, command)
     who = identify(plan, command, now, runtime)
-    judge = partial(decide, plan.asks, request=who.request, rules=compiled.rules, tier_of=compiled.tiers)
+    judge = partial(
+        decide,
+        plan.asks,
+        request=who.request,
+        rules=compiled.rules,
+        tier_of=compiled.tiers,
+        scopes=compiled.scopes,
+    )
     passage, decisions = await note_intent(plan, who, judge, runtime)
     replies = await pull(plan, decisions, deadline, now, runtime)
     released = await note_release(passage, decisions, replies, runtime)

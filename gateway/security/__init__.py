@@ -8,6 +8,7 @@ from gateway.security.keys import KeyRing
 from gateway.security.oauth import TokenAnswer, oauth_answer
 from gateway.security.pseudonyms import Pseudonyms, new_reference
 from gateway.security.root_keys import load_key_ring, rotate_root_key
+from gateway.security.subject_keys import WrappedKeys
 
 __all__ = [
     "Envelope",
@@ -15,6 +16,7 @@ __all__ = [
     "Pseudonyms",
     "TokenAnswer",
     "TokenService",
+    "WrappedKeys",
     "check_jwks",
     "hash_client_secret",
     "load_key_ring",

@@ -17,11 +17,15 @@ def new_client_secret() -> str:
 
 def hash_client_secret(secret: str) -> str:
     """What to store instead of the secret: `scrypt$cost$block$lanes$salt$hash`."""
+    return scrypt_hash(secret, _COST, _BLOCK, _LANES)
+
+
+def scrypt_hash(secret: str, cost: int, block: int, lanes: int) -> str:
+    """That secret hashed with a new salt, in the form that `is_client_secret` reads."""
     salt = secrets.token_bytes(16)
-    parts = (salt, _scrypt(secret, salt, _COST, _BLOCK, _LANES))
-    return "$".join(
-        ("scrypt", str(_COST), str(_BLOCK), str(_LANES), *(base64.b64encode(p).decode() for p in parts))
-    )
+    parts = (salt, _scrypt(secret, salt, cost, block, lanes))
+    numbers = (str(cost), str(block), str(lanes))
+    return "$".join(("scrypt", *numbers, *(base64.b64encode(p).decode() for p in parts)))
 
 
 def is_client_secret(secret: str, stored: str | None) -> bool:

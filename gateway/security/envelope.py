@@ -1,50 +1,79 @@
 """Envelope encryption for values at rest: AES-256-GCM, bound to the table, column, row and subject it was sealed for.
 
 A ciphertext moved to another row, or to another person, does not open: that is why `subject` is bound as well as `row`.
-Layout: version (1 byte) · root key id (6) · nonce (12) · ciphertext and tag. Nonces are random; a root key must be
-rotated before about 2**32 values were sealed under it (NIST SP 800-38D, section 8.3).
-"""
+What is about a subject is sealed under the subject's own key, so that destroying the key destroys it wherever it lies,
+backups of the cells included; everything else under a key derived from the newest root.
 
-import base64
-import os
+Layout under a root: 1 (one byte) · root key id (6) · nonce (12) · ciphertext and tag; under a subject's key: 2 ·
+nonce · ciphertext and tag. Nonces are random; no key may seal more than about 2**32 values (NIST SP 800-38D, 8.3).
+"""
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gateway.errors import CannotOpen
-from gateway.security.keys import KEY_ID_BYTES, KeyRing
+from gateway.randomness import RandomChunks
+from gateway.records import SubjectKey
+from gateway.security.keys import KEY_ID_BYTES, KeyRing, Reload, RootKeys
 
-_VERSION = b"\x01"
-_HEADER_BYTES = 1 + KEY_ID_BYTES
+UNDER_ROOT = b"\x01"
+UNDER_SUBJECT = b"\x02"
 _NONCE_BYTES = 12
-_PURPOSE = "envelope"
+_NONCES = RandomChunks(_NONCE_BYTES)
 
 
 class Envelope:
-    """Seals under the newest root key, opens under any of the ring's. Safe to share between threads."""
+    """Seals under the newest root key or a given subject's, opens under any. Safe to share between threads.
 
-    def __init__(self, ring: KeyRing) -> None:
-        self._ciphers = {
-            _VERSION + base64.urlsafe_b64decode(root): AESGCM(ring.derive(_PURPOSE, root=root))
-            for root in ring.ids
-        }
-        self._header, self._cipher = next(iter(self._ciphers.items()))
+    `reload`: reads the ring anew when a value stands on a root key that this one does not know.
+    """
 
-    def seal(self, plaintext: bytes, *, table: str, column: str, row: str, subject: str = "") -> bytes:
-        """The sealed value; 35 bytes longer than `plaintext`. Two seals of one value differ."""
-        nonce = os.urandom(_NONCE_BYTES)
-        bound = _bound(self._header, table, column, row, subject)
-        return self._header + nonce + self._cipher.encrypt(nonce, plaintext, bound)
+    def __init__(self, ring: KeyRing, reload: Reload | None = None) -> None:
+        self._ciphers = RootKeys(ring, "envelope", AESGCM, reload)
 
-    def open(self, sealed: bytes, *, table: str, column: str, row: str, subject: str = "") -> bytes:
-        """What was sealed for exactly this place and subject; raises `CannotOpen` otherwise."""
-        header, nonce = sealed[:_HEADER_BYTES], sealed[_HEADER_BYTES : _HEADER_BYTES + _NONCE_BYTES]
-        cipher = self._ciphers.get(header)
-        if cipher is None or len(nonce) != _NONCE_BYTES:
+    def seal(
+        self,
+        plaintext: bytes,
+        *,
+        table: str,
+        column: str,
+        row: str,
+        subject: str = "",
+        key: SubjectKey | None = None,
+    ) -> bytes:
+        """The sealed value, 35 bytes longer than `plaintext` at most. Two seals of one value differ."""
+        if key is None:
+            root, cipher = self._ciphers.newest
+            header = UNDER_ROOT + root
+        else:
+            header, cipher, subject = UNDER_SUBJECT, key.cipher or AESGCM(key.material), key.ref
+        nonce = _NONCES.take()
+        return header + nonce + cipher.encrypt(nonce, plaintext, _bound(header, table, column, row, subject))
+
+    def open(
+        self,
+        sealed: bytes,
+        *,
+        table: str,
+        column: str,
+        row: str,
+        subject: str = "",
+        key: SubjectKey | None = None,
+    ) -> bytes:
+        """What was sealed for exactly this place and subject; raises `CannotOpen` otherwise, or without its key."""
+        if sealed[:1] == UNDER_SUBJECT and key is not None:
+            header, cipher, subject = UNDER_SUBJECT, key.cipher or AESGCM(key.material), key.ref
+        else:
+            header = sealed[: 1 + KEY_ID_BYTES]
+            found = self._ciphers.of(header[1:]) if sealed[:1] == UNDER_ROOT else None
+            if found is None:
+                raise CannotOpen
+            cipher = found
+        nonce, data = sealed[len(header) :][:_NONCE_BYTES], sealed[len(header) + _NONCE_BYTES :]
+        if len(nonce) != _NONCE_BYTES:
             raise CannotOpen
         try:
-            bound = _bound(header, table, column, row, subject)
-            return cipher.decrypt(nonce, sealed[_HEADER_BYTES + _NONCE_BYTES :], bound)
+            return cipher.decrypt(nonce, data, _bound(header, table, column, row, subject))
         except InvalidTag:
             raise CannotOpen from None
 

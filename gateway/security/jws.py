@@ -1,8 +1,10 @@
 """Signed tokens, read in two steps: split (nothing is believed yet), then verify with a key that *we* chose.
 
 The classic attacks on JOSE let the token choose its key or its algorithm. Here the algorithm must be on our list and
-fit our key; `jwk`, `jku` and `x5u` in a header are never looked at; `crit` and `b64` are refused. Everything wrong
-with a token is `Refused`, whose reason is for the log and quotes nothing of the token.
+fit our key; `jwk`, `jku` and `x5u` in a header are never looked at (but for the `jwk` of a DPoP proof, which claims
+nothing else); `crit`, `b64` and `zip` are refused, and so is what two readers could read differently: a key that
+stands twice, one signature in several spellings. Everything wrong with a token is `Refused`, whose reason is for the
+log and quotes nothing of the token.
 """
 
 import base64
@@ -16,8 +18,13 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from connectors.errors import SourceBroken
+from connectors.strict_json import parse_json
+
 SigningKey = OKPKey | ECKey | RSAKey
 MAX_TOKEN_BYTES = 8_192
+_MOST_BRACKETS = 64
+_NOT_ALLOWED = ("crit", "b64", "zip")
 _COMPACT = re.compile(r"([A-Za-z0-9_-]{1,1024})\.([A-Za-z0-9_-]{1,6000})\.([A-Za-z0-9_-]{1,1400})")
 
 
@@ -53,8 +60,9 @@ def split(token: str) -> Unverified:
     header, claims = _json_object(parts[1]), _json_object(parts[2])
     if not isinstance(header.get("alg"), str):
         raise Refused("no_algorithm")
-    if "crit" in header or "b64" in header:
+    if any(name in header for name in _NOT_ALLOWED):
         raise Refused("header_not_allowed")
+    _decoded(parts[3])
     return Unverified(header, claims, token)
 
 
@@ -68,17 +76,32 @@ def verify(token: Unverified, key: SigningKey, algorithms: tuple[str, ...]) -> N
 
 def sign(header: Mapping[str, Any], claims: Mapping[str, Any], key: SigningKey) -> str:
     """The compact JWS of those claims."""
+    algorithm = "Ed25519" if header["alg"] == "EdDSA" else header["alg"]
     return jws.serialize_compact(
-        dict(header), orjson.dumps(claims), key, registry=_Registry(algorithms=[header["alg"]])
+        dict(header), orjson.dumps(claims), key, registry=_Registry(algorithms=[algorithm])
     )
 
 
 def _json_object(segment: str) -> Mapping[str, Any]:
+    document = _decoded(segment)
+    # No token nests so; a deep one would cost the reader its stack.
+    if document.count(b"{") + document.count(b"[") > _MOST_BRACKETS:
+        raise Refused("not_json")
     try:
-        # orjson refuses deep nesting where json.loads would exhaust the stack.
-        value = orjson.loads(base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4)))
-    except ValueError as error:
-        raise Refused("not_json") from error
+        value = parse_json(document)
+    except (SourceBroken, ValueError):
+        raise Refused("not_json") from None
     if not isinstance(value, dict):
         raise Refused("not_json")
     return value
+
+
+def _decoded(segment: str) -> bytes:
+    """The bytes of a segment in its one spelling; the unused bits of its last character could hold anything."""
+    try:
+        decoded = base64.urlsafe_b64decode(segment + "=" * (-len(segment) % 4))
+    except ValueError:
+        raise Refused("not_base64") from None
+    if base64.urlsafe_b64encode(decoded).rstrip(b"=") != segment.encode():
+        raise Refused("not_base64")
+    return decoded

@@ -10,6 +10,7 @@ from datetime import datetime
 from threading import Lock
 
 from field_registry import Subject
+from field_registry.subjects import RESIDENT_ID
 from gateway.randomness import RandomChunks
 from gateway.security.keys import KeyRing
 
@@ -17,6 +18,9 @@ _SHIFTS = range(120, -1, -10)
 _RANDOM = RandomChunks(10)  # 80 bits
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: no I, L, O, U
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two at a time take half as long
+
+
+_TEMPORARY_RESIDENT_ID = "112"
 
 
 class Pseudonyms:
@@ -28,8 +32,11 @@ class Pseudonyms:
 
     def blind_index(self, subject: Subject) -> str:
         """43 characters (base64url) that are the same for equal subjects and tell nothing without the key."""
+        # A temporary card has the number of the card that it stands for: two references would split one person's
+        # consents, history and erasure.
+        id_type = RESIDENT_ID if subject.id_type == _TEMPORARY_RESIDENT_ID else subject.id_type
         # The separator can stand in no kind, type or normalised identifier.
-        message = f"{subject.kind}\x1f{subject.id_type}\x1f{subject.id_no}".encode()
+        message = f"{subject.kind}\x1f{id_type}\x1f{subject.id_no}".encode()
         return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")).rstrip(b"=").decode()
 
     def fingerprint(self, data: bytes) -> str:

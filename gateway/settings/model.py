@@ -52,7 +52,14 @@ def _is_production(data: dict[str, Any]) -> bool:
     return not _is_development(data)
 
 
+def _free_header(name: str) -> str:
+    if name.lower() in ("authorization", "cookie", "dpop", "host"):
+        raise ValueError("this header has a meaning of its own; Client-Cert is the usual one")
+    return name
+
+
 Network = Annotated[str, AfterValidator(_network)]
+HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{2,63}$"), AfterValidator(_free_header)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+"), AfterValidator(_no_slash)]
 
 
@@ -79,7 +86,7 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "SQLite, oncegate.db in state_dir"},
     )
     database_pool_size: int = Field(
-        10, ge=1, le=200, description="Connections kept per process (PostgreSQL)."
+        10, ge=1, le=200, description="Connections kept per process (PostgreSQL); two more read the log."
     )
     cache_url: str | None = Field(
         None,
@@ -119,6 +126,70 @@ class Settings(BaseSettings):
         json_schema_extra={"shown": "true in development"},
     )
 
+    client_certificate_header: HeaderName | None = Field(
+        None,
+        description="Header in which the proxy passes on a client's certificate (RFC 9440): Client-Cert. "
+        "Empty binds no token to a certificate.",
+    )
+    trusted_proxies: tuple[Network, ...] = Field(
+        (),
+        description='Where that header is believed from, as CIDR blocks: ["10.0.0.7/32"]. Nobody by default.',
+    )
+
+    # --- persons and operators
+    person_token_seconds: int = Field(
+        600, ge=60, le=600, description="Life of a person's own token, which a portal is given, in seconds."
+    )
+    person_assurance: tuple[str, ...] = Field(
+        ("substantial", "high"),
+        description="Levels of assurance (`acr`) on which a portal may say who a person is, as a JSON list.",
+    )
+    person_login_age: timedelta = Field(
+        timedelta(minutes=30),
+        gt=timedelta(0),
+        le=timedelta(hours=12),
+        description="How long ago a person may have logged in at a portal that wants their token.",
+    )
+    operator_session_seconds: int = Field(
+        900, ge=300, le=900, description="Life of an operator's session, in seconds; then they log in again."
+    )
+    oidc_issuer: Url | None = Field(
+        None, description="OpenID issuer that logs operators in; empty leaves local accounts only."
+    )
+    oidc_client_id: str = Field("oncegate", min_length=1, description="Our client id at that issuer.")
+    oidc_client_secret: str | None = Field(
+        None,
+        description="Name of our secret there in secrets_file; empty proves us by private_key_jwt (/login/keys).",
+    )
+    oidc_roles_claim: str = Field(
+        "roles", description="Claim of the id token that lists what an operator may do at the issuer's side."
+    )
+    oidc_roles: dict[str, str] = Field(
+        default_factory=dict,
+        description='Role here for each of those: {"gov-audit": "auditor"}. Others count for nothing.',
+        json_schema_extra={"shown": "none"},
+    )
+    oidc_department_claim: str = Field(
+        "department", description="Claim of the id token that names an operator's department."
+    )
+
+    rate_limit_per_second: float = Field(
+        200.0,
+        ge=0,
+        le=100_000,
+        description="Requests per second that one caller may make, over all workers; 0 is no limit.",
+    )
+    rate_limit_burst: int = Field(
+        400, ge=1, le=1_000_000, description="Requests that one caller may make at once, over all workers."
+    )
+    token_failures_per_minute: int = Field(
+        20,
+        ge=0,
+        le=100_000,
+        description="Failed attempts to prove a client, per client and per address, before it is told to wait; "
+        "0 is no limit. Addresses are not told apart behind a proxy.",
+    )
+
     # --- resolving
     patience_default_ms: int = Field(
         3_000,
@@ -138,11 +209,38 @@ class Settings(BaseSettings):
         le=timedelta(days=3 * 365 + 1),
         description="Longest period a consent may run; three years at most.",
     )
+    consent_longest_at_counter: timedelta = Field(
+        timedelta(hours=24),
+        gt=timedelta(0),
+        le=timedelta(days=3 * 365 + 1),
+        description="The same for a consent given at a window or terminal without saying how often; it counts once "
+        "unless it says more.",
+    )
+    consent_refusal_quiet: timedelta = Field(
+        timedelta(days=30),
+        ge=timedelta(0),
+        le=timedelta(days=365),
+        description="How long a person is not asked again for what they refused.",
+    )
+    consent_request_minutes: int = Field(
+        15, ge=1, le=60, description="How long the link of a consent request can be answered, in minutes."
+    )
+    contacts: dict[str, str] = Field(
+        default_factory=dict,
+        description='Where a person reaches a department, as notices say it: {"交通运输": "0595-…"}.',
+        json_schema_extra={"shown": "none"},
+    )
     resolution_valid_for: timedelta = Field(
         timedelta(hours=24),
         gt=timedelta(0),
         le=timedelta(hours=24),
         description="How long an answer can be read again and submitted; 24 hours at most.",
+    )
+    records_kept: timedelta = Field(
+        timedelta(days=3 * 365 + 1),
+        ge=timedelta(days=3 * 365 + 1),
+        description="How long after the newest record about it a subject cannot be erased on request; three years at "
+        "least.",
     )
     idempotency_valid_for: timedelta = Field(
         timedelta(hours=24), gt=timedelta(0), description="How long an Idempotency-Key is remembered."
@@ -199,6 +297,11 @@ class Settings(BaseSettings):
     )
     log_sequence_ms: int = Field(
         200, ge=20, le=60_000, description="How often waiting entries are given their places, in ms."
+    )
+
+    log_witness_keys: tuple[str, ...] = Field(
+        (),
+        description="Verifier keys of the offices that witness this log; `oncegate audit cosign` takes lines by them.",
     )
 
     # --- the program's own lines

@@ -16,6 +16,8 @@ from gateway.settings.model import DEVELOPMENT_ISSUER, Settings
 
 _WIDEST = {4: 8, 6: 16}
 """Least length of the prefix of an allowed network, by version of the protocol."""
+_WIDEST_PROXY = {4: 24, 6: 64}
+"""Least length of the prefix of a network whose every address is believed about certificates."""
 _LINK_LOCAL = (ip_network("169.254.0.0/16"), ip_network("fe80::/10"))
 _TLS_MODES = frozenset({"require", "verify-ca", "verify-full"})
 
@@ -50,6 +52,30 @@ def _unsafe_callers(settings: Settings) -> Iterator[str]:
         yield "issuer has its development default: tokens of two installations would look alike. Set your own."
     if not settings.metrics_role_required:
         yield "metrics_role_required is off: anybody can read which sources are asked. Set it to true."
+    yield from _unsafe_certificates(settings)
+    if settings.oidc_issuer is not None and not settings.oidc_issuer.startswith("https://"):
+        yield "oidc_issuer is not https: anybody on the way could log in as an operator. Set its https address."
+
+
+def _unsafe_certificates(settings: Settings) -> Iterator[str]:
+    if settings.client_certificate_header is None:
+        return
+    if not settings.behind_tls_proxy:
+        yield (
+            "client_certificate_header is set without behind_tls_proxy: callers would write their certificates "
+            "themselves. Put the proxy in front and set behind_tls_proxy to true, or unset the header."
+        )
+    if not settings.trusted_proxies:
+        yield (
+            "client_certificate_header is set without trusted_proxies, so no certificate is ever believed. "
+            "Name the proxy's address."
+        )
+    for network in map(ip_network, settings.trusted_proxies):
+        if network.prefixlen < _WIDEST_PROXY[network.version]:
+            yield (
+                f"trusted_proxies holds {network}, wider than /{_WIDEST_PROXY[network.version]}: whoever is in there "
+                "could claim any certificate. Name the proxies themselves."
+            )
 
 
 def _unsafe_serving(settings: Settings) -> Iterator[str]:
@@ -64,8 +90,8 @@ def _unsafe_serving(settings: Settings) -> Iterator[str]:
         yield f"workers is {settings.workers} on SQLite, which one process may write. Use PostgreSQL or 1 worker."
     if settings.cache_url is None and settings.workers > 1:
         yield (
-            f"workers is {settings.workers} without cache_url: a client assertion could be replayed once per worker. "
-            "Set cache_url or 1 worker."
+            f"workers is {settings.workers} without cache_url: limits per caller would count for each worker alone, "
+            "and every DPoP proof would be a write to the database. Set cache_url or 1 worker."
         )
 
 

@@ -10,6 +10,8 @@ same file (a command beside the service) is safe: it waits its turn. The file mu
 PostgreSQL: statements end after `STATEMENT_SECONDS`. A server that is silent altogether is left after `patience`, and
 the line to it is cut so that the thread comes free.
 
+The log is read by everybody on two connections of its own, so that no crowd of readers keeps a gate waiting.
+
 Whatever the driver raises leaves here as `StoreUnavailable`, except what the database refused: see `refusal_of`.
 """
 
@@ -20,15 +22,16 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from copy import copy
 from datetime import timedelta
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 import structlog
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailable
 from gateway.store import refusals
 
 T = TypeVar("T")
@@ -37,6 +40,9 @@ log = structlog.get_logger(__name__)
 STATEMENT_SECONDS = 3
 _PATIENCE = timedelta(seconds=4)
 _SQLITE_READERS = 4
+_BROWSERS = 2
+_MOST_BROWSING = 32
+"""Reads of the log that may be under way or wait at once: some milliseconds each, so none outlasts its patience."""
 _POSTGRES: dict[str, Any] = {
     "connect_timeout": STATEMENT_SECONDS,
     "options": f"-c statement_timeout={STATEMENT_SECONDS}s",
@@ -60,10 +66,27 @@ class Database:
             self._reader = _Lane(sqlite_engine(parsed, pool_size=_SQLITE_READERS), _SQLITE_READERS)
         else:
             self._writer = self._reader = _Lane(_postgres_engine(parsed, pool_size), pool_size)
-        self._is_down = False
+        browsing = (sqlite_engine if self.is_sqlite else _postgres_engine)(parsed, pool_size=_BROWSERS)
+        self._browser = _Lane(browsing, _BROWSERS, most=_MOST_BROWSING)
+        self._outage = _Outage()
+
+    def for_readers(self) -> Self:
+        """The same database for whoever reads the log: it reads on connections that nothing else waits for.
+
+        Its `read` raises `Unavailable` at once when too many read already: better than to let them wait.
+        """
+        view = copy(self)
+        view._reader = self._browser
+        return view
 
     async def read(self, work: Callable[[Connection], T]) -> T:
         """What `work` reads. Each of its statements sees what was committed before it; there is no transaction."""
+        try:
+            return await self._run(self._reader, work, writes=False)
+        except StoreUnavailable as error:
+            if not _was_cut(error.__cause__):
+                raise
+        # The server was started again since this lane was used last; the pool drops its other connections as well.
         return await self._run(self._reader, work, writes=False)
 
     async def write(self, work: Callable[[Connection], T]) -> T:
@@ -78,16 +101,20 @@ class Database:
         """Nothing, or `StoreUnavailable`."""
         await self.read(lambda connection: connection.execute(text("SELECT 1")).close())
 
+    async def weaknesses(self) -> list[str]:
+        """What would lose committed entries when the server's machine is lost; raises `StoreUnavailable`."""
+        return [] if self.is_sqlite else await self.read(_weaknesses)
+
     async def close(self) -> None:
         """Wait for what is running, then close every connection."""
-        for lane in {self._writer, self._reader}:
+        for lane in {self._writer, self._reader, self._browser}:
             await asyncio.to_thread(lane.close)
 
     async def _run(self, lane: "_Lane", work: Callable[[Connection], T], *, writes: bool) -> T:
         transaction = _Transaction(lane.engine if writes else lane.reading, work, writes=writes)
         try:
             async with asyncio.timeout(self._patience):
-                result = await asyncio.get_running_loop().run_in_executor(lane.threads, transaction.run)
+                result = await lane.run(transaction)
         except (
             SQLAlchemyError,
             OSError,
@@ -95,20 +122,13 @@ class Database:
             OverflowError,
         ) as error:  # a TimeoutError is an OSError
             transaction.give_up()
-            refusal = refusal_of(error)
+            refusal = refusals.log_busy() if lane.kept_waiting(transaction) else refusal_of(error)
             if refusal is not None:
                 raise refusal from None  # the driver's sentence quotes what was to be stored
-            self._note_outage(error)
+            self._outage.begins(error)
             raise refusals.unavailable() from error
-        if self._is_down:
-            log.info("store_available_again")
-            self._is_down = False
+        self._outage.ends()
         return result
-
-    def _note_outage(self, error: Exception) -> None:
-        if not self._is_down:  # an outage is logged once when it begins and once when it ends
-            log.error("store_unavailable", error=type(error).__name__)
-        self._is_down = True
 
 
 def refusal_of(error: Exception) -> GatewayError | None:
@@ -121,19 +141,56 @@ def refusal_of(error: Exception) -> GatewayError | None:
     return None
 
 
+def _was_cut(error: BaseException | None) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+class _Outage:
+    """Logged once when it begins and once when it ends."""
+
+    def __init__(self) -> None:
+        self._lasts = False
+
+    def begins(self, error: Exception) -> None:
+        if not self._lasts:
+            log.error("store_unavailable", error=type(error).__name__)
+        self._lasts = True
+
+    def ends(self) -> None:
+        if self._lasts:
+            log.info("store_available_again")
+            self._lasts = False
+
+
 class _Lane:
     """An engine and as many threads as it has connections, so that no thread waits for a connection.
 
-    `reading`: the same connections without a transaction, which would cost two round trips more.
+    `reading`: the same connections without a transaction, which would cost two round trips more. `most`: how many may
+    be under way or wait at once; further ones are refused.
     """
 
-    def __init__(self, engine: Engine, size: int) -> None:
+    def __init__(self, engine: Engine, size: int, *, most: int | None = None) -> None:
         self.engine = engine
+        self._most = most
+        self._under_way = 0
         self.reading = (
             engine if _is_sqlite(engine) else engine.execution_options(isolation_level="AUTOCOMMIT")
         )
         self._size = size
         self.threads = self._new_threads()
+
+    async def run(self, transaction: "_Transaction[T]") -> T:
+        if self._most is not None and self._under_way >= self._most:
+            raise refusals.log_busy()
+        self._under_way += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self.threads, transaction.run)
+        finally:
+            self._under_way -= 1
+
+    def kept_waiting(self, transaction: "_Transaction[Any]") -> bool:
+        """Whether it is this lane that was full, and not the database that is away."""
+        return self._most is not None and not transaction.has_begun
 
     def close(self) -> None:
         closing, self.threads = self.threads, self._new_threads()
@@ -152,12 +209,14 @@ class _Transaction(Generic[T]):
         self._work = work
         self._writes = writes
         self._given_up = False
+        self.has_begun = False
         self._at_work: Connection | None = None
         self._lock = (
             threading.Lock()
         )  # a line is cut while it is this transaction's, not when it is the next one's
 
     def run(self) -> T:
+        self.has_begun = True
         with self._engine.connect() as connection:
             self._at_work = connection
             try:
@@ -178,6 +237,31 @@ class _Transaction(Generic[T]):
         with self._lock:
             if self._at_work is not None and not _is_sqlite(self._engine):
                 _cut(self._at_work)
+
+
+# What each setting must be, and what to do. A release is answered once its entry is committed: an entry that is lost
+# afterwards, with the disk it was on, is a release that nobody can account for.
+_DURABLE = {
+    "fsync": ("on", "Set fsync = on: a power failure would lose committed entries."),
+    "full_page_writes": ("on", "Set full_page_writes = on: a power failure would corrupt the database."),
+    "synchronous_commit": (
+        "on remote_apply",
+        "Set synchronous_commit = on: entries count as committed too early.",
+    ),
+}
+_NO_STANDBY = (
+    "Set synchronous_standby_names: without a synchronous standby a lost disk loses committed entries."
+)
+
+
+def _weaknesses(connection: Connection) -> list[str]:
+    said = [
+        remedy
+        for name, (wanted, remedy) in _DURABLE.items()
+        if str(connection.scalar(text(f"SHOW {name}"))) not in wanted.split()
+    ]
+    standby = connection.scalar(text("SHOW synchronous_standby_names"))
+    return said if standby else [*said, _NO_STANDBY]
 
 
 def _is_sqlite(engine: Engine) -> bool:

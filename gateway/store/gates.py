@@ -7,6 +7,7 @@ called on the transaction's thread, and a second time when one of the batch turn
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
 
@@ -20,23 +21,30 @@ from gateway.records import Draft, GateRequest, GateView, GateWrite, NewSubject
 from gateway.store.bulk import among, insert_rows
 from gateway.store.database import Database, refusal_of
 from gateway.store.log import write_entries
-from gateway.store.refusals import is_id, used_up
+from gateway.store.refusals import already_recorded, is_id, used_up
 from gateway.store.tables import consent, resolution, resolution_consent, subject
-from policies.consent import Consent, ConsentState, Standing
+from policies.consent import Consent, ConsentState, Frequency, Standing, take
+from policies.scope import AgreedScope
 
 _c = consent.c
+LIMITS = (_c.case_key, _c.frequency_count, _c.frequency_seconds, _c.window_began, _c.window_uses)
+"""What `consent_of` wants after the first nine columns."""
 _HELD: Select[Any] = (
     select(  # in the order in which `_consent` takes them
         *(_c.id, subject.c.key, _c.purpose, _c.form, _c.terms),
-        *(_c.state, _c.not_before, _c.expires_at, _c.uses_left, _c.subject_ref),
+        *(_c.state, _c.not_before, _c.expires_at, _c.uses_left),
+        *LIMITS,
+        *(_c.subject_ref, subject.c.wrapped_key),
     )
     .join_from(consent, subject, subject.c.ref == _c.subject_ref)
     .where(among(_c.id, "ids"))
     .order_by(_c.id)
     .with_for_update(of=consent)
 )
-_REFS = select(subject.c.key, subject.c.ref).where(among(subject.c.key, "keys"))
+_REFS = select(subject.c.key, subject.c.ref, subject.c.wrapped_key).where(among(subject.c.key, "keys"))
+_ERASED = select(subject.c.erased_at).where(subject.c.ref == bindparam("ref"))
 _TAKE = update(consent).where(_c.id == bindparam("consent_id")).values(uses_left=bindparam("left"))
+_TAKE_OFTEN = _TAKE.values(window_began=bindparam("began"), window_uses=bindparam("used"))
 
 
 STATES = {state.value: state for state in ConsentState}
@@ -61,7 +69,10 @@ class SqlGates:
 
 
 def pass_one(
-    request: GateRequest[Any], held: dict[str, Consent], refs: Mapping[str, str]
+    request: GateRequest[Any],
+    held: dict[str, Consent],
+    refs: Mapping[str, str],
+    wrapped: Mapping[str, bytes],
 ) -> GateWrite[Any] | Exception:
     """What one request writes, with the uses it takes already taken from `held`; its own error if it fails.
 
@@ -70,7 +81,7 @@ def pass_one(
     """
     consents = {consent_id: held[consent_id] for consent_id in request.consents if consent_id in held}
     try:
-        write = request.write(GateView(consents, refs))
+        write = request.write(GateView(consents, refs, wrapped))
     except Exception as error:  # noqa: BLE001  (handed to whom it concerns)
         return error
     taken: dict[str, Consent] = {}
@@ -78,19 +89,19 @@ def pass_one(
         agreed = consents.get(consent_id)
         if agreed is None:
             return used_up()
-        left = agreed.standing.uses_left
-        if left is not None:
-            if left <= 0:
-                return used_up()
-            taken[consent_id] = replace(agreed, standing=replace(agreed.standing, uses_left=left - 1))
+        standing = take(agreed.standing, write.used_at or write.entry.at)
+        if standing is None:
+            return used_up()
+        if standing is not agreed.standing:
+            taken[consent_id] = replace(agreed, standing=standing)
     held.update(taken)
     return write
 
 
 def _together(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequence[Any]:
-    held, refs = _read(connection, requests)
+    held, refs, wrapped = _read(connection, requests)
     before = dict(held)
-    passed = [pass_one(request, held, refs) for request in requests]
+    passed = [pass_one(request, held, refs, wrapped) for request in requests]
     _take_uses(connection, before, held)
     _insert(connection, [write for write in passed if isinstance(write, GateWrite)])
     return [each.result if isinstance(each, GateWrite) else each for each in passed]
@@ -98,11 +109,11 @@ def _together(requests: Sequence[GateRequest[Any]], connection: Connection) -> S
 
 def _apart(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequence[Any]:
     """The same, each behind a savepoint of its own: dearer, for when one of them breaks a statement."""
-    held, refs = _read(connection, requests)
+    held, refs, wrapped = _read(connection, requests)
     results: list[Any] = []
     for request in requests:
         before = dict(held)
-        passed = pass_one(request, held, refs)
+        passed = pass_one(request, held, refs, wrapped)
         if isinstance(passed, GateWrite):
             try:
                 with connection.begin_nested():
@@ -121,36 +132,58 @@ def _apart(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequ
 
 def _read(
     connection: Connection, requests: Sequence[GateRequest[Any]]
-) -> tuple[dict[str, Consent], dict[str, str]]:
-    """The consents of these requests, locked, and the references of their subjects."""
+) -> tuple[dict[str, Consent], dict[str, str], dict[str, bytes]]:
+    """The consents of these requests, locked, and the references and wrapped keys of their subjects."""
     ids = sorted({each for request in requests for each in request.consents if is_id(each)})
     rows = connection.execute(_HELD, {"ids": ids}).all() if ids else ()
-    refs = {row[1]: row[9] for row in rows}
-    # A consent brings its subject's reference along; only subjects without one have to be looked up.
-    wanted = {key: of for request in requests for key, of in request.subjects.items() if key not in refs}
+    subjects = [(row[1], row[14], row[15]) for row in rows]
+    # A consent brings its subject's reference and key along; only subjects without one have to be looked up.
+    known = {row[0] for row in subjects}
+    wanted = {key: of for request in requests for key, of in request.subjects.items() if key not in known}
     if wanted:
-        refs.update(subject_refs(connection, wanted))
-    return {row[0]: consent_of(row) for row in rows}, refs
+        subjects += subjects_of(connection, wanted)
+    refs = {key: ref for key, ref, _ in subjects}
+    wrapped = {ref: key for _, ref, key in subjects if key is not None}
+    return {row[0]: consent_of(row) for row in rows}, refs, wrapped
 
 
-def subject_refs(connection: Connection, subjects: Mapping[str, NewSubject]) -> dict[str, str]:
-    """key → reference, given now to subjects that had none."""
+def subjects_of(
+    connection: Connection, subjects: Mapping[str, NewSubject]
+) -> Sequence[tuple[str, str, bytes | None]]:
+    """Key, reference and wrapped key of each; what had no reference is given one now, and a key of its own."""
     keys = list(subjects)
-    known = known_refs(connection, keys)
-    new = [
-        {"ref": each.ref, "key": key, "kind": each.kind, "created_at": each.at}
-        for key, each in sorted(subjects.items())  # in one order everywhere: no two wait in a circle
-        if key not in known
-    ]
-    if not new:
+    known = known_subjects(connection, keys)
+    missing = subjects.keys() - {row[0] for row in known}
+    if not missing:
         return known
+    # In one order everywhere: no two wait in a circle.
+    new = [_subject_row(key, subjects[key]) for key in sorted(missing)]
     connection.execute(_insertion(connection.dialect.name), new)
-    return known_refs(connection, keys)
+    return known_subjects(connection, keys)
 
 
-def known_refs(connection: Connection, keys: Sequence[str]) -> dict[str, str]:
-    """key → reference of those that have one."""
-    return dict(connection.execute(_REFS, {"keys": keys}).all())
+def known_subjects(connection: Connection, keys: Sequence[str]) -> Sequence[tuple[str, str, bytes | None]]:
+    """Key, reference and wrapped key of those that are known."""
+    return [(row[0], row[1], row[2]) for row in connection.execute(_REFS, {"keys": keys})]
+
+
+def require_not_erased(connection: Connection, ref: str) -> None:
+    """Nothing, or a refusal: that subject was erased. To be asked after a row that refers to it was inserted.
+
+    The insert has waited for an erasure under way (its foreign key wants the subject's row), so that this one sees it.
+    """
+    if connection.scalar(_ERASED, {"ref": ref}) is not None:
+        raise already_recorded()
+
+
+def _subject_row(key: str, new: NewSubject) -> dict[str, Any]:
+    return {
+        "ref": new.ref,
+        "key": key,
+        "kind": new.kind,
+        "created_at": new.at,
+        "wrapped_key": None if new.new_key is None else new.new_key(new.ref),
+    }
 
 
 @lru_cache(maxsize=2)
@@ -160,28 +193,68 @@ def _insertion(dialect: str) -> Any:
 
 
 def consent_of(row: Sequence[Any]) -> Consent:
-    """A consent from the first nine columns of a row."""
+    """A consent from the first fourteen columns of a row."""
     # By place: looking each column up by its name took twice as long as everything else here.
     consent_id, subject_key, purpose, form, terms, state, not_before, expires_at, uses_left = row[:9]
-    standing = Standing(STATES[state], not_before, expires_at, uses_left)
-    return Consent(consent_id, subject_key, purpose, form, *_terms(terms), standing)
+    case_key, count = row[9:11]
+    often = None if count is None else Frequency(count, timedelta(seconds=row[11]), row[12], row[13])
+    standing = Standing(STATES[state], not_before, expires_at, uses_left, often)
+    agreed = _terms(terms)
+    return Consent(consent_id, subject_key, purpose, form, *agreed[:3], standing, case_key, *agreed[3:])
+
+
+_Terms = tuple[frozenset[str], frozenset[str], frozenset[str], AgreedScope, timedelta | None]
 
 
 @lru_cache(maxsize=1024)
-def _terms(text: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+def _terms(text: str) -> _Terms:
     """What a column says, which is read every time. Most people agree to the same items of the same few forms."""
     terms = orjson.loads(text)
-    return frozenset(terms["recipients"]), frozenset(terms["permitted"]), frozenset(terms["denied"])
+    permitted, life = terms["permitted"], terms.get("data_life")
+    return (
+        frozenset(terms["recipients"]),
+        frozenset(permitted),
+        frozenset(terms["denied"]),
+        tuple(zip(permitted, terms.get("scope", ()), strict=False)),
+        None if life is None else timedelta(seconds=life),
+    )
+
+
+def terms_of(agreed: Consent) -> str:
+    """What the column `terms` says of a consent; its times and counts have columns of their own."""
+    digests = dict(agreed.scope)
+    terms: dict[str, Any] = {
+        "recipients": sorted(agreed.recipients),
+        "permitted": sorted(agreed.permitted),
+        "denied": sorted(agreed.denied),
+    }
+    if agreed.scope:
+        terms["scope"] = [digests[item] for item in terms["permitted"]]
+    if agreed.data_life is not None:
+        terms["data_life"] = int(agreed.data_life.total_seconds())
+    return orjson.dumps(terms).decode()
 
 
 def _take_uses(connection: Connection, before: Mapping[str, Consent], after: Mapping[str, Consent]) -> None:
     taken = [
         {"consent_id": consent_id, "left": agreed.standing.uses_left}
         for consent_id, agreed in after.items()
-        if agreed is not before[consent_id]
+        if agreed is not before[consent_id] and agreed.standing.frequency is None
     ]
     if taken:
         connection.execute(_TAKE, taken)
+    often = [
+        {
+            "consent_id": consent_id,
+            "left": agreed.standing.uses_left,
+            "began": agreed.standing.frequency.began,
+            "used": agreed.standing.frequency.used,
+        }
+        for consent_id, agreed in after.items()
+        if agreed is not before[consent_id] and agreed.standing.frequency is not None
+    ]
+    if often:
+        connection.execute(_TAKE_OFTEN, often)
 
 
 def _insert(connection: Connection, writes: Sequence[GateWrite[Any]]) -> None:
@@ -205,4 +278,5 @@ def _draft_row(draft: Draft) -> dict[str, Any]:
         "created_at": draft.created_at,
         "valid_until": draft.valid_until,
         "sealed": draft.sealed,
+        "subjects": " ".join(draft.subjects) or None,
     }

@@ -12,35 +12,43 @@ from typing import Any
 from gateway.errors import BadRequest, Conflict
 from gateway.ports import (
     Clients,
+    ConsentRequests,
     Consents,
     Drafts,
     Entries,
+    EntrySearch,
     FormVersions,
     Gates,
     IdempotencyKeys,
+    Operators,
     Publications,
+    Replays,
+    SealedCells,
     Subjects,
-    TreeLog,
 )
 from gateway.records import (
     Client,
+    ConsentEnd,
     ConsentEvent,
     Draft,
     Entry,
     EntryFilter,
     EntryKind,
-    Extension,
     FormPublication,
     GateRequest,
     GateWrite,
-    NewSubject,
     Publication,
+    RequestAnswer,
     StoredConsent,
-    Tail,
-    Tile,
 )
 from gateway.store.gates import pass_one
+from gateway.store.memory_cells import MemoryCells
+from gateway.store.memory_consent_requests import MemoryConsentRequests, settle
+from gateway.store.memory_entry_search import MemoryEntrySearch
+from gateway.store.memory_subjects import MemorySubjects
 from gateway.store.memory_tables import MemoryTables, empty, page, require_zones, with_standing
+from gateway.store.memory_tree import MemoryTreeLog
+from gateway.store.operators import MemoryOperators
 from gateway.store.refusals import (
     LEFT_BEHIND,
     already_recorded,
@@ -49,6 +57,7 @@ from gateway.store.refusals import (
     require_separate,
     version_exists,
 )
+from gateway.store.replays import MemoryReplays
 from policies.consent import ConsentState
 
 
@@ -61,15 +70,24 @@ class MemoryStore:
         self.publications: Publications = MemoryPublications(tables)
         self.forms: FormVersions = MemoryFormVersions(tables)
         self.clients: Clients = MemoryClients(tables)
+        self.operators: Operators = MemoryOperators(tables)
         self.consents: Consents = MemoryConsents(tables)
+        self.consent_requests: ConsentRequests = MemoryConsentRequests(tables)
         self.subjects: Subjects = MemorySubjects(tables)
+        self.cells: SealedCells = MemoryCells(tables)
         self.drafts: Drafts = MemoryDrafts(tables)
         self.entries: Entries = MemoryEntries(tables)
-        self.log: TreeLog = MemoryTreeLog(tables)
+        self.search: EntrySearch = MemoryEntrySearch(tables)
+        self.log = self.log_for_readers = MemoryTreeLog(tables)
         self.idempotency: IdempotencyKeys = MemoryIdempotencyKeys(tables)
+        self.replays: Replays = MemoryReplays()
 
     async def ping(self) -> None:
         """Nothing: memory is always there."""
+
+    async def weaknesses(self) -> Sequence[str]:
+        """It forgets everything when the process ends."""
+        return ["The store is in memory: what is written is lost when the process ends."]
 
     async def close(self) -> None:
         """Nothing to let go of; what was stored stays readable."""
@@ -92,7 +110,7 @@ class MemoryGates(_Part):
         held = {key: consents[key].consent for key in request.consents if key in consents}
         refs = {agreed.subject_key: consents[key].subject_ref for key, agreed in held.items()}
         refs |= self._tables.refs({key: new for key, new in request.subjects.items() if key not in refs})
-        write = pass_one(request, held, refs)
+        write = pass_one(request, held, refs, self._tables.wrapped)
         if not isinstance(write, GateWrite):
             return write
         refusal = self._refusal(write)
@@ -183,24 +201,54 @@ class MemoryClients(_Part):
         require_zones(registered, at)
         self._tables.clients[registered.id] = registered
 
+    async def change(self, registered: Client, entry: Entry) -> None:
+        """See `gateway.ports.Clients.change`."""
+        self._tables.admit({}, None, entry)
+        await self.put(registered, entry.at)
+        self._tables.log(entry)
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[Client]:
+        """See `gateway.ports.Clients.listing`."""
+        clients = self._tables.clients
+        return [clients[each] for each in page(clients, after, limit)]
+
+
+_CAN_EXPIRE = frozenset({ConsentState.given, ConsentState.renewed, ConsentState.paused})
+
 
 class MemoryConsents(_Part):
     """`gateway.ports.Consents` in memory."""
 
     async def read(self, consent_ids: Sequence[str]) -> Mapping[str, StoredConsent]:
         """See `gateway.ports.Consents.read`."""
-        consents = self._tables.consents
-        return {consent_id: consents[consent_id] for consent_id in consent_ids if consent_id in consents}
+        tables = self._tables
+        return {each: tables.consent(each) for each in consent_ids if each in tables.consents}
 
-    async def add(self, stored: StoredConsent, event: ConsentEvent, entry: Entry) -> None:
+    async def add(
+        self,
+        stored: StoredConsent,
+        event: ConsentEvent,
+        entry: Entry,
+        *,
+        ends: ConsentEnd | None = None,
+        answers: RequestAnswer | None = None,
+    ) -> bool:
         """See `gateway.ports.Consents.add`."""
         tables, consent = self._tables, stored.consent
         tables.admit(tables.consents, consent.id, stored, consent.standing, event, entry)
-        if event.id in tables.events or stored.subject_ref not in tables.subjects.values():
+        is_known = stored.subject_ref in tables.subjects.values() and not tables.is_erased(stored.subject_ref)
+        if event.id in tables.events or not is_known:
             raise already_recorded()
+        if answers is not None and not settle(tables, answers):
+            return False
+        if ends is not None and not await self.move(
+            ends.event, ends.entry, allowed_from=ends.allowed_from, purge_drafts=True
+        ):
+            return False
         tables.consents[consent.id] = stored
         tables.events[event.id] = event
         tables.log(entry)
+        return True
 
     async def move(
         self, event: ConsentEvent, entry: Entry, *, allowed_from: frozenset[ConsentState], purge_drafts: bool
@@ -219,28 +267,37 @@ class MemoryConsents(_Part):
             empty(tables.drafts, lambda draft: event.consent_id in draft.consents)
         return True
 
+    async def expire(
+        self, now: datetime, tell: Callable[[StoredConsent], tuple[ConsentEvent, Entry]], *, most: int
+    ) -> int:
+        """See `gateway.ports.Consents.expire`."""
+        consents = self._tables.consents
+        over = [
+            stored
+            for stored in consents.values()
+            if (now_so := stored.consent.standing).state in _CAN_EXPIRE and now_so.expires_at <= now
+        ][:most]
+        for stored in over:
+            event, entry = tell(stored)
+            await self.move(event, entry, allowed_from=_CAN_EXPIRE, purge_drafts=False)
+        return len(over)
+
+    async def events(self, consent_id: str, *, after: str, limit: int) -> Sequence[ConsentEvent]:
+        """See `gateway.ports.Consents.events`."""
+        events = self._tables.events
+        its = (each for each, event in events.items() if event.consent_id == consent_id)
+        return [events[event_id] for event_id in page(its, after, limit)]
+
     async def of_subject(self, subject_ref: str, *, after: str, limit: int) -> Sequence[StoredConsent]:
         """See `gateway.ports.Consents.of_subject`."""
         consents = self._tables.consents
         theirs = (each for each, stored in consents.items() if stored.subject_ref == subject_ref)
-        return [consents[consent_id] for consent_id in page(theirs, after, limit)]
+        return [self._tables.consent(consent_id) for consent_id in page(theirs, after, limit)]
 
     async def listing(self, *, after: str, limit: int) -> Sequence[StoredConsent]:
         """See `gateway.ports.Consents.listing`."""
         consents = self._tables.consents
-        return [consents[consent_id] for consent_id in page(consents, after, limit)]
-
-
-class MemorySubjects(_Part):
-    """`gateway.ports.Subjects` in memory."""
-
-    async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
-        """See `gateway.ports.Subjects.refs`."""
-        return self._tables.refs(subjects)
-
-    async def find(self, key: str) -> str | None:
-        """See `gateway.ports.Subjects.find`."""
-        return self._tables.subjects.get(key)
+        return [self._tables.consent(consent_id) for consent_id in page(consents, after, limit)]
 
 
 class MemoryDrafts(_Part):
@@ -279,7 +336,9 @@ class MemoryEntries(_Part):
         )
         return [entries[entry_id] for entry_id in page(matching, after, limit)]
 
-    async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
+    async def without_outcome(
+        self, *, after: str, before: datetime, limit: int, until: str | None = None
+    ) -> Sequence[Entry]:
         """See `gateway.ports.Entries.without_outcome`."""
         entries = self._tables.entries.values()
         closed = {entry.request for entry in entries if entry.kind is EntryKind.outcome}
@@ -287,67 +346,9 @@ class MemoryEntries(_Part):
             entry.id: entry
             for entry in entries
             if entry.kind is EntryKind.intent and entry.at < before and entry.request not in closed
+            if until is None or entry.id < until
         }
         return [lost[entry_id] for entry_id in page(lost, after, limit)]
-
-
-class MemoryTreeLog(_Part):
-    """`gateway.ports.TreeLog` in memory."""
-
-    async def extend(
-        self, edge: Callable[[int], Sequence[Tile]], append: Callable[[Tail], Extension], *, most: int
-    ) -> int | None:
-        """See `gateway.ports.TreeLog.extend`."""
-        tables = self._tables
-        placed = set(tables.places)
-        waiting = [(key, each.leaf) for key, each in tables.entries.items() if key not in placed][:most]
-        if not waiting:
-            return 0
-        size = len(tables.places)
-        seen = {tile: tables.tiles[tile] for tile in edge(size) if tile in tables.tiles}
-        extension = append(Tail(size, seen, await self.checkpoint(), waiting))
-        tables.places.extend(key for key, _ in waiting)
-        tables.tiles.update(extension.tiles)
-        tables.checkpoints[extension.size] = extension.note
-        tables.about.extend(extension.about)
-        return len(waiting)
-
-    async def size(self) -> int:
-        """See `gateway.ports.TreeLog.size`."""
-        return len(self._tables.places)
-
-    async def checkpoint(self) -> str | None:
-        """See `gateway.ports.TreeLog.checkpoint`."""
-        notes = self._tables.checkpoints
-        return notes[max(notes)] if notes else None
-
-    async def checkpoints(self, *, after: int, limit: int) -> Sequence[tuple[int, str]]:
-        """See `gateway.ports.TreeLog.checkpoints`."""
-        return [each for each in sorted(self._tables.checkpoints.items()) if each[0] > after][:limit]
-
-    async def tiles(self, wanted: Sequence[Tile]) -> Mapping[Tile, bytes]:
-        """See `gateway.ports.TreeLog.tiles`."""
-        return {tile: self._tables.tiles[tile] for tile in wanted if tile in self._tables.tiles}
-
-    async def leaves(self, begin: int, end: int) -> Sequence[bytes]:
-        """See `gateway.ports.TreeLog.leaves`."""
-        return [self._tables.entries[key].leaf for key in self._tables.places[begin:end]]
-
-    async def place_of(self, entry_id: str) -> int | None:
-        """See `gateway.ports.TreeLog.place_of`."""
-        places = self._tables.places
-        return places.index(entry_id) if entry_id in places else None
-
-    async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
-        """See `gateway.ports.TreeLog.about`."""
-        tables = self._tables
-        theirs = sorted(index for ref, index in tables.about if ref == subject_ref and index > after)
-        return [(index, tables.entries[tables.places[index]]) for index in theirs[:limit]]
-
-    async def waiting_since(self) -> datetime | None:
-        """See `gateway.ports.TreeLog.waiting_since`."""
-        waiting = sorted(self._tables.entries.keys() - set(self._tables.places))
-        return self._tables.entries[waiting[0]].at if waiting else None
 
 
 class MemoryIdempotencyKeys(_Part):

@@ -8,37 +8,53 @@ from typing import Any
 from gateway.records import (
     Client,
     ConsentEvent,
+    ConsentRequest,
     Draft,
     Entry,
     FormPublication,
     NewSubject,
+    Operator,
+    OperatorSession,
     Publication,
     StoredConsent,
     Tile,
 )
-from gateway.store.refusals import already_recorded, is_id, not_storable
+from gateway.store.refusals import already_recorded, erased_key, is_id, not_storable
 from policies.consent import Standing
+
+
+@dataclass(slots=True, eq=False)
+class MemoryTree:
+    """One tree of the log. `places`: entry ids in its order. `checkpoints`: size → when it was signed, and the note."""
+
+    places: list[str] = field(default_factory=list)
+    tiles: dict[Tile, bytes] = field(default_factory=dict)
+    checkpoints: dict[int, tuple[datetime, str]] = field(default_factory=dict)
+    cosigned: set[int] = field(default_factory=set)
 
 
 @dataclass(slots=True, eq=False)
 class MemoryTables:
     """Every table. `keys`: (caller, key) → (digest, resource, claimed at). `subjects`: key → reference.
 
-    `places`: entry ids in the order of the tree. `about`: subject reference and index of an entry about it.
+    `trees`: by shard. `about`: subject reference and position of an entry about it. `wrapped`: reference → key.
     """
 
     publications: dict[tuple[str, int], Publication] = field(default_factory=dict)
     forms: dict[tuple[str, int], FormPublication] = field(default_factory=dict)
     clients: dict[str, Client] = field(default_factory=dict)
+    operators: dict[str, Operator] = field(default_factory=dict)
+    sessions: dict[str, OperatorSession] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
+    first_seen: dict[str, datetime] = field(default_factory=dict)
+    wrapped: dict[str, bytes] = field(default_factory=dict)
     consents: dict[str, StoredConsent] = field(default_factory=dict)
     events: dict[str, ConsentEvent] = field(default_factory=dict)
+    requests: dict[str, ConsentRequest] = field(default_factory=dict)
     drafts: dict[str, Draft] = field(default_factory=dict)
     entries: dict[str, Entry] = field(default_factory=dict)
-    places: list[str] = field(default_factory=list)
+    trees: dict[int, MemoryTree] = field(default_factory=dict)
     about: list[tuple[str, int]] = field(default_factory=list)
-    tiles: dict[Tile, bytes] = field(default_factory=dict)
-    checkpoints: dict[int, str] = field(default_factory=dict)
     keys: dict[tuple[str, str], tuple[str, str | None, datetime]] = field(default_factory=dict)
 
     def admit(self, table: Mapping[Any, Any], key: object, *records: Any) -> None:
@@ -50,7 +66,22 @@ class MemoryTables:
     def refs(self, subjects: Mapping[str, NewSubject]) -> dict[str, str]:
         """key → reference, given now to subjects that had none."""
         require_zones(*subjects.values())
-        return {key: self.subjects.setdefault(key, new.ref) for key, new in subjects.items()}
+        for key, new in subjects.items():
+            if key not in self.subjects:
+                self.subjects[key] = new.ref
+                self.first_seen[new.ref] = new.at
+                if new.new_key is not None:
+                    self.wrapped[new.ref] = new.new_key(new.ref)
+        return {key: self.subjects[key] for key in subjects}
+
+    def consent(self, consent_id: str) -> StoredConsent:
+        """That consent, with the key of its subject as it is now."""
+        stored = self.consents[consent_id]
+        return replace(stored, wrapped_key=self.wrapped.get(stored.subject_ref))
+
+    def is_erased(self, ref: str) -> bool:
+        """Whether nothing may be added about that subject any more."""
+        return erased_key(ref) in self.subjects
 
     def log(self, entry: Entry) -> None:
         """Append an entry."""

@@ -6,8 +6,17 @@ A refusal names the kind of trouble, never what was to be stored; the driver's o
 from collections.abc import Collection
 from datetime import timedelta
 
-from gateway.errors import BadRequest, Conflict, NotFound, StoreUnavailable
-from gateway.records import CallerRole
+from gateway.errors import BadRequest, Conflict, NotFound, StoreUnavailable, Unavailable
+from gateway.security.duties import conflict_of
+from policies.consent import ConsentState
+
+ENDED_BY_ERASURE = frozenset(
+    {
+        *(ConsentState.requested, ConsentState.deferred, ConsentState.given),
+        *(ConsentState.renewed, ConsentState.paused),
+    }
+)
+"""States that a consent does not stay in when its subject is erased; the others are ends already."""
 
 LEFT_BEHIND = timedelta(seconds=60)
 """An idempotency key still without its resource after so long belongs to a process that is gone; twice the patience."""
@@ -24,6 +33,11 @@ def is_id(text: str) -> bool:
     return text.isprintable()
 
 
+def erased_key(ref: str) -> str:
+    """What takes the place of an erased subject's blind index, which no subject can have."""
+    return f"erased:{ref}"
+
+
 def is_version(number: int) -> bool:
     """Whether a number can be a version; beyond that drivers overflow."""
     return 0 < number <= _HIGHEST_VERSION
@@ -34,6 +48,11 @@ def unavailable() -> StoreUnavailable:
     return StoreUnavailable(
         "store_unavailable", "The gateway cannot reach its database; nothing was released. Try again shortly."
     )
+
+
+def log_busy() -> Unavailable:
+    """More read the log at this moment than it has room for."""
+    return Unavailable("log_busy", "Many are reading the log at this moment. Try again in a second.")
 
 
 def already_recorded() -> Conflict:
@@ -53,11 +72,10 @@ def not_storable() -> BadRequest:
 
 
 def require_separate(roles: Collection[str]) -> None:
-    """Nothing, or a refusal: whoever changes or runs the service must not be the one who audits it (GB/T 39477)."""
-    if CallerRole.auditor in roles and not {CallerRole.data_admin, CallerRole.operator}.isdisjoint(roles):
-        raise BadRequest(
-            "roles_incompatible", "A client that audits can be neither data_admin nor operator. Register two."
-        )
+    """Nothing, or a refusal: roles that no one may unite are not stored, whoever asks (`gateway.security.duties`)."""
+    conflict = conflict_of(roles)
+    if conflict is not None:
+        raise BadRequest("roles_incompatible", conflict)
 
 
 def used_up() -> Conflict:

@@ -2,31 +2,44 @@
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, delete, exists, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Insert, Row, delete, exists, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.ports import (
     Clients,
+    ConsentRequests,
     Consents,
     Drafts,
     Entries,
+    EntrySearch,
     FormVersions,
     Gates,
     IdempotencyKeys,
+    Operators,
     Publications,
+    Replays,
+    SealedCells,
     Subjects,
     TreeLog,
 )
 from gateway.records import Client, Draft, Entry, EntryFilter, EntryKind
-from gateway.store.consents import SqlConsents, SqlSubjects
+from gateway.store.cells import SqlCells
+from gateway.store.consent_requests import SqlConsentRequests
+from gateway.store.consents import SqlConsents
 from gateway.store.database import Database
+from gateway.store.entry_search import SqlEntrySearch
 from gateway.store.gates import SqlGates
-from gateway.store.log import SqlTreeLog, entry_of, write_entries
+from gateway.store.log import entry_of, write_entries
+from gateway.store.operators import SqlOperators
 from gateway.store.publications import SqlFormVersions, SqlPublications
 from gateway.store.refusals import LEFT_BEHIND, is_id, require_separate
+from gateway.store.replays import SqlReplays
+from gateway.store.subjects import SqlSubjects
 from gateway.store.tables import audit_entry, client, idempotency, resolution, resolution_consent
+from gateway.store.tree import SqlTreeLog
 
 # A statement may take 3 seconds; emptying 5,000 answers takes a tenth of one.
 _PORTION = 5_000
@@ -41,16 +54,26 @@ class SqlStore:
         self.publications: Publications = SqlPublications(database)
         self.forms: FormVersions = SqlFormVersions(database)
         self.clients: Clients = SqlClients(database)
+        self.operators: Operators = SqlOperators(database)
         self.consents: Consents = SqlConsents(database)
+        self.consent_requests: ConsentRequests = SqlConsentRequests(database)
         self.subjects: Subjects = SqlSubjects(database)
+        self.cells: SealedCells = SqlCells(database)
         self.drafts: Drafts = SqlDrafts(database)
         self.entries: Entries = SqlEntries(database)
+        self.search: EntrySearch = SqlEntrySearch(database)
         self.log: TreeLog = SqlTreeLog(database)
+        self.log_for_readers: TreeLog = SqlTreeLog(database.for_readers())
         self.idempotency: IdempotencyKeys = SqlIdempotencyKeys(database)
+        self.replays: Replays = SqlReplays(database)
 
     async def ping(self) -> None:
         """Nothing, or `StoreUnavailable`."""
         await self._database.ping()
+
+    async def weaknesses(self) -> Sequence[str]:
+        """See `gateway.ports.Store.weaknesses`."""
+        return await self._database.weaknesses()
 
     async def close(self) -> None:
         """Close every connection."""
@@ -70,19 +93,32 @@ class SqlClients:
             return None
         query = select(client).where(client.c.id == client_id, client.c.disabled_at.is_(None))
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        if row is None:
-            return None
-        return Client(
-            id=row.id,
-            name=row.name,
-            department=row.department,
-            roles=frozenset(orjson.loads(row.roles)),
-            secret_hash=row.secret_hash,
-            jwks=None if row.jwks is None else orjson.loads(row.jwks),
-        )
+        return None if row is None else _client(row)
 
     async def put(self, registered: Client, at: datetime) -> None:
         """See `gateway.ports.Clients.put`."""
+        put = self._putting(registered, at)
+        await self._database.write(lambda connection: connection.execute(put).close())
+
+    async def change(self, registered: Client, entry: Entry) -> None:
+        """See `gateway.ports.Clients.change`."""
+        put = self._putting(registered, entry.at)
+
+        def work(connection: Connection) -> None:
+            connection.execute(put).close()
+            write_entries(connection, [entry])
+
+        await self._database.write(work)
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[Client]:
+        """See `gateway.ports.Clients.listing`."""
+        if not is_id(after):
+            return []
+        query = select(client).where(client.c.id > after).order_by(client.c.id).limit(limit)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [_client(row) for row in rows]
+
+    def _putting(self, registered: Client, at: datetime) -> Insert:
         require_separate(registered.roles)
         row = {
             "id": registered.id,
@@ -92,11 +128,25 @@ class SqlClients:
             "secret_hash": registered.secret_hash,
             "jwks": None if registered.jwks is None else orjson.dumps(dict(registered.jwks)).decode(),
             "disabled_at": registered.disabled_at,
+            "bound": registered.bound,
         }
-        put = self._insert.values({**row, "created_at": at}).on_conflict_do_update(
+        putting: Insert = self._insert.values({**row, "created_at": at}).on_conflict_do_update(
             index_elements=["id"], set_=row
         )
-        await self._database.write(lambda connection: connection.execute(put).close())
+        return putting
+
+
+def _client(row: Row[Any]) -> Client:
+    return Client(
+        id=row.id,
+        name=row.name,
+        department=row.department,
+        roles=frozenset(orjson.loads(row.roles)),
+        secret_hash=row.secret_hash,
+        jwks=None if row.jwks is None else orjson.loads(row.jwks),
+        disabled_at=row.disabled_at,
+        bound=row.bound,
+    )
 
 
 class SqlDrafts:
@@ -119,7 +169,9 @@ class SqlDrafts:
             row = connection.execute(query).one_or_none()
             if row is None:
                 return None
-            return Draft(**row._asdict(), consents=tuple(connection.scalars(links).all()))
+            columns = row._asdict()
+            subjects = tuple((columns.pop("subjects") or "").split())
+            return Draft(**columns, consents=tuple(connection.scalars(links).all()), subjects=subjects)
 
         return await self._database.read(work)
 
@@ -172,7 +224,9 @@ class SqlEntries:
         rows = await self._database.read(lambda connection: connection.execute(page).all())
         return [entry_of(row) for row in rows]
 
-    async def without_outcome(self, *, after: str, before: datetime, limit: int) -> Sequence[Entry]:
+    async def without_outcome(
+        self, *, after: str, before: datetime, limit: int, until: str | None = None
+    ) -> Sequence[Entry]:
         """See `gateway.ports.Entries.without_outcome`."""
         other = audit_entry.alias()
         closed = exists().where(
@@ -185,6 +239,8 @@ class SqlEntries:
             .order_by(audit_entry.c.id)
             .limit(limit)
         )
+        if until is not None:
+            query = query.where(audit_entry.c.id < until)
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [entry_of(row) for row in rows]
 

@@ -2,7 +2,8 @@
 
 `audit_entry` is append-only: no update or delete statement for it exists anywhere, and a test looks. An entry waits in
 `audit_pending` until the sequencer gives it its place in the tree (`audit_place`, `audit_tile`, `audit_checkpoint`);
-`audit_about` finds from a subject what is about it.
+`audit_about` finds from a subject what is about it. `shard` says which tree: a second one is begun only when the first
+is no longer the one that was signed.
 Times are UTC. Columns named `sealed` hold ciphertext (`gateway.security.envelope`); nothing personal stands in clear.
 """
 
@@ -12,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -117,6 +119,45 @@ client = Table(
     Column("jwks", Text, comment="JSON"),
     Column("created_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime),
+    Column("bound", String(8), comment="dpop or mtls: its tokens must be bound to a key or a certificate"),
+)
+
+used_once = Table(
+    "used_once",
+    metadata,
+    Column("key", String(64), primary_key=True, comment="keyed digest of what may be used once"),
+    Column("expires_at", UtcDateTime, nullable=False, comment="afterwards it is refused for its age"),
+    Index(None, "expires_at"),
+)
+
+operator = Table(
+    "operator",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("login_key", String(64), nullable=False, comment="keyed digest of what they log in by"),
+    Column("sealed", LargeBinary, nullable=False, comment="login and name"),
+    Column("department", String(100), nullable=False),
+    Column("roles", Text, nullable=False, comment="JSON list"),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("password_hash", Text, comment="scrypt; null where an OpenID issuer logs them in"),
+    Column("must_change_password", Boolean, nullable=False),
+    Column("totp", LargeBinary, comment="sealed secret"),
+    Column("totp_last_step", BigInteger, nullable=False, comment="no code of that step or before is taken"),
+    Column("failed_logins", Integer, nullable=False, comment="since the last success"),
+    Column("locked_until", UtcDateTime),
+    Column("disabled_at", UtcDateTime),
+    UniqueConstraint("login_key"),
+)
+
+operator_session = Table(
+    "operator_session",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("operator", String(40), ForeignKey("operator.id"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "operator"),
 )
 
 subject = Table(
@@ -126,6 +167,12 @@ subject = Table(
     Column("key", String(64), nullable=False, comment="blind index of kind and identifier"),
     Column("kind", String(16), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column(
+        "wrapped_key",
+        LargeBinary,
+        comment="what its cells are sealed under; null from before, and once erased",
+    ),
+    Column("erased_at", UtcDateTime, comment="then its key is destroyed and no identifier leads here"),
     UniqueConstraint("key"),
 )
 
@@ -145,7 +192,20 @@ consent = Table(
     Column("recorded_at", UtcDateTime, nullable=False),
     Column("terms", Text, nullable=False, comment="JSON: recipients, permitted and denied items"),
     Column("sealed", LargeBinary, nullable=False, comment="the whole record"),
+    Column("case_key", String(64), comment="keyed digest of the one case it is for; null covers every case"),
+    Column("frequency_count", Integer, comment="uses in one window; null is without"),
+    Column("frequency_seconds", Integer, comment="length of a window"),
+    Column("window_began", UtcDateTime, comment="first use of the window that was last begun"),
+    Column("window_uses", Integer, comment="uses taken in it"),
+    Column("renews", String(40), comment="the consent whose place it took"),
     Index(None, "subject_ref"),
+    # Only what can still expire: looking for it must not read all there ever was.
+    Index(
+        None,
+        "expires_at",
+        postgresql_where=text("state IN ('given', 'renewed', 'paused')"),
+        sqlite_where=text("state IN ('given', 'renewed', 'paused')"),
+    ),
 )
 
 consent_event = Table(
@@ -158,7 +218,36 @@ consent_event = Table(
     Column("actor_kind", String(20), nullable=False),
     Column("reason", String(200), nullable=False),
     Column("entry_id", String(40), nullable=False),
+    Column("actor", String(100), comment="client id; null from before it was kept"),
     Index(None, "consent_id", "at"),
+)
+
+consent_request = Table(
+    "consent_request",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("link", String(64), nullable=False, comment="keyed digest of the link's secret"),
+    Column("proof", String(64), nullable=False, comment="keyed digest of what the person confirms by"),
+    Column("subject_ref", String(40), ForeignKey("subject.ref"), nullable=False),
+    Column("requested_by", String(100), nullable=False, comment="client id"),
+    Column("department", String(100), nullable=False, comment="of that client"),
+    Column("form", String(100), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False, comment="of the link, not of the consent"),
+    Column("sealed", LargeBinary, comment="what is asked, for whom, and the notice; null once purged"),
+    Column("failures", Integer, nullable=False, comment="wrong confirmations"),
+    Column("consent_id", String(40), comment="what came of it"),
+    Column("answered_at", UtcDateTime),
+    UniqueConstraint("link"),
+    Index(None, "subject_ref"),
+    # What jobs still have to look at: open requests, and those that ended in nothing and are not yet empty.
+    Index(
+        None,
+        "expires_at",
+        postgresql_where=text("consent_id IS NULL AND sealed IS NOT NULL"),
+        sqlite_where=text("consent_id IS NULL AND sealed IS NOT NULL"),
+    ),
 )
 
 audit_entry = Table(
@@ -171,7 +260,21 @@ audit_entry = Table(
     Column("caller", String(100), nullable=False),
     Column("leaf", LargeBinary, nullable=False, comment="canonical JSON without personal data"),
     Column("sealed", LargeBinary, comment="the private part"),
+    Column("actor_key", String(32), comment="keyed digest of who worked; of intents"),
+    Column("case_key", String(32), comment="keyed digest of the case; of intents"),
     Index(None, "request"),
+    Index(
+        None,
+        *("actor_key", "id"),
+        postgresql_where=text("actor_key IS NOT NULL"),
+        sqlite_where=text("actor_key IS NOT NULL"),
+    ),
+    Index(
+        None,
+        "case_key",
+        postgresql_where=text("case_key IS NOT NULL"),
+        sqlite_where=text("case_key IS NOT NULL"),
+    ),
 )
 
 audit_pending = Table(
@@ -184,11 +287,13 @@ audit_pending = Table(
         comment="given when it is written: of two entries about one consent the later one's is higher",
     ),
     Column("entry_id", String(40), nullable=False, comment="written, and not yet given its place"),
+    UniqueConstraint("entry_id"),
 )
 
 audit_place = Table(
     "audit_place",
     metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False, server_default=text("1")),
     Column("index", BigInteger, primary_key=True, autoincrement=False, comment="from 0, without gaps"),
     Column("entry_id", String(40), ForeignKey("audit_entry.id"), nullable=False),
     UniqueConstraint("entry_id"),
@@ -205,6 +310,7 @@ audit_about = Table(
 audit_tile = Table(
     "audit_tile",
     metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False, server_default=text("1")),
     Column("level", Integer, primary_key=True, autoincrement=False),
     Column("index", BigInteger, primary_key=True, autoincrement=False),
     Column("hashes", LargeBinary, nullable=False, comment="up to 256 of 32 bytes; grows until it is full"),
@@ -213,9 +319,18 @@ audit_tile = Table(
 audit_checkpoint = Table(
     "audit_checkpoint",
     metadata,
+    Column("shard", Integer, primary_key=True, autoincrement=False, server_default=text("1")),
     Column("size", BigInteger, primary_key=True, autoincrement=False, comment="entries it covers"),
     Column("at", UtcDateTime, nullable=False),
     Column("note", Text, nullable=False, comment="signed note (C2SP)"),
+    Column("cosigned", Boolean, nullable=False, server_default=text("false"), comment="by a witness"),
+    Index(
+        "ix_audit_checkpoint_cosigned",
+        "shard",
+        "size",
+        postgresql_where=text("cosigned"),
+        sqlite_where=text("cosigned"),
+    ),
 )
 
 resolution = Table(
@@ -228,6 +343,7 @@ resolution = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("valid_until", UtcDateTime, nullable=False),
     Column("sealed", LargeBinary, comment="the answer; null once purged"),
+    Column("subjects", Text, comment="references whose keys seal the answer together; null: the root's does"),
     # Only what is still to be purged: the rows stay for good, and the purge must not read them all every time.
     Index(
         None,

@@ -51,6 +51,7 @@ class Telemetry:
         self._entries = self._counts("entries", "Log entries committed.", "kind")
         self._batches = self._times("commit_batch_size", "Requests that shared one commit.", _SIZES)
         self._problems = self._counts("problems", "Problems answered, by code.", "code")
+        self._limited = self._counts("rate_limited", "Requests refused for their rate.", "route")
 
     @_never_raises
     def resolution(self, outcome: str, seconds: float) -> None:
@@ -95,6 +96,11 @@ class Telemetry:
     def problem(self, code: str) -> None:
         """A problem was answered with that stable code."""
         self._problems.add((code,))
+
+    @_never_raises
+    def rate_limited(self, route: str) -> None:
+        """A caller was over its rate on a route of that class: "resolutions", "token" …"""
+        self._limited.add((route,))
 
     def render(self) -> bytes:
         """Everything counted so far, in the text format that `CONTENT_TYPE` names."""

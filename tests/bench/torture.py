@@ -1,8 +1,9 @@
 """`make torture`: a seeded storm against a served gateway, and an offline check of what it left behind.
 
-Clients race for one-time consents and withdraw others while the gateway (on PostgreSQL also single workers and the
-database) gets SIGKILL at random moments and is started again. Then the log is held against what the clients were told,
-exported, and tampered with. Exit 0 every promise kept, 1 one was broken, 2 it could not be tried.
+Clients race for one-time consents and withdraw others while the gateway (on PostgreSQL also single workers, the
+database, and the cache they share) gets SIGKILL at random moments and is started again. Then the log is held against
+what the clients were told, exported, and tampered with, as a bundle and in its tables. Exit 0 every promise kept, 1 one
+was broken, 2 it could not be tried.
 """
 
 import argparse
@@ -27,9 +28,14 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(ROOT))
 
 from torture_check import Findings, Stored, check, read  # noqa: E402  (neighbours; this directory is no package)
-from torture_city import Gateway, NotReady, city, postgres  # noqa: E402
+from torture_city import Gateway, NotReady, city, postgres, valkey  # noqa: E402
 from torture_storm import History, Plan, storm  # noqa: E402
+from torture_tables import TableTampering, tamper_tables  # noqa: E402
 from torture_tamper import Tampered, tamper  # noqa: E402
+
+from gateway.audit.note import Signer  # noqa: E402
+from gateway.security import load_key_ring  # noqa: E402
+from gateway.settings import load_settings  # noqa: E402
 
 PROMISES_SHOWN = 5
 
@@ -45,6 +51,9 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=60, help="of storm (60)")
     parser.add_argument("--kills", type=int, default=25, help="SIGKILLs (25)")
     parser.add_argument("--crashes", type=int, default=0, help="of the database; with --postgres (0)")
+    parser.add_argument(
+        "--losses", type=int, default=0, help="of the shared cache, killed or emptied; starts a Valkey (0)"
+    )
     parser.add_argument("--clients", type=int, default=24, help="that work at once (24)")
     parser.add_argument("--workers", type=int, help="of the gateway (1; 2 on PostgreSQL)")
     parser.add_argument("--database", help="SQLAlchemy URL of an empty database instead of SQLite")
@@ -53,6 +62,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument(
         "--mutations", type=int, default=2_000, help="of the exported log; 0 exports nothing (2000)"
+    )
+    parser.add_argument(
+        "--table-changes",
+        type=int,
+        default=60,
+        help="in the tables of a stopped copy of the log; 0 none (60)",
     )
     parser.add_argument("--keep", type=Path, help="directory to work in, and to leave as it is")
     parser.add_argument("--out", type=Path, help="file for the results instead of one in results/")
@@ -69,10 +84,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if chosen.crashes and crash is None:
             print("--crashes needs --postgres: only a database of our own is crashed.", file=sys.stderr)
             return 2
+        cache = stack.enter_context(valkey()) if chosen.losses else None
         directory = stack.enter_context(_directory(chosen.keep))
         is_sqlite = database is None or database.startswith("sqlite")
-        gateway = stack.enter_context(city(directory, database, chosen.workers or (1 if is_sqlite else 2)))
-        plan = Plan(chosen.seed, chosen.seconds, chosen.kills, chosen.clients, crash, chosen.crashes)
+        workers = chosen.workers or (1 if is_sqlite else 2)
+        gateway = stack.enter_context(city(directory, database, workers, cache.url if cache else None))
+        plan = Plan(
+            chosen.seed,
+            chosen.seconds,
+            chosen.kills,
+            chosen.clients,
+            crash,
+            chosen.crashes,
+            cache,
+            chosen.losses,
+        )
         begun = time.monotonic()
         try:
             history, proofs = asyncio.run(storm(gateway, plan))
@@ -84,7 +110,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         guard = (directory / "log.guard").read_text(encoding="utf-8")
         findings = check(stored, history, gateway.keys, guard, proofs)
         tampered = _tamper(gateway, chosen) if chosen.mutations else None
+        tables = _tamper_tables(gateway, stored, chosen) if chosen.table_changes else None
     told = results(chosen, gateway, history, stored, findings, tampered)
+    if tables is not None:
+        _add_tables(told, tables)
     told |= {"storm_seconds": round(took, 1), "proofs_checked": len(proofs)}
     out = chosen.out or RESULTS / f"torture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     out.parent.mkdir(exist_ok=True)
@@ -121,6 +150,7 @@ def results(
         "withdrawals": len(history.withdrawn),
         "tried_after_withdrawal": history.late,
         "discarded_at_release": findings.discarded,
+        "assertions_tried_again": history.replays,
         "one_time_consents": len(history.once),
         "intents_without_outcome": findings.intents_without_outcome,
         "entries": len(stored.entries),
@@ -150,12 +180,18 @@ def summary(told: dict[str, Any], findings: Findings) -> str:
         f"{told['requests']} requests, {told['answers']} answers, {told['released']} releases, "
         f"{told['one_time_consents']} one-time consents raced",
         f"{told['withdrawals']} withdrawals, {told['tried_after_withdrawal']} tries after them, "
-        f"{told['discarded_at_release']} discarded at release",
+        f"{told['discarded_at_release']} discarded at release, "
+        f"{told['assertions_tried_again']} used assertions tried again",
         f"{told['entries']} entries, {told['checkpoints']} checkpoints, "
         f"{told['intents_without_outcome']} intents without outcome, {told['proofs_checked']} proofs checked",
     ]
     if "mutations" in told:
         lines.append(f"tampering: {told['mutations']['tried']} tried, {told['mutations']['found']} found")
+    if "table_changes" in told:
+        by = ", ".join(
+            f"{number} by the {who}" for who, number in sorted(told["table_changes"]["found_by"].items())
+        )
+        lines.append(f"changes in the tables: {told['table_changes']['tried']} tried; found {by}")
     broken = {name: number for name, number in told["violations"].items() if number}
     lines.append(f"violations: {broken or 0}")
     for name, said in findings.violations.items():
@@ -185,6 +221,28 @@ def _tamper(gateway: Gateway, chosen: argparse.Namespace) -> Tampered:
     return tamper(
         bundle, gateway.keys, place, seed=chosen.seed, mutations=chosen.mutations, on_whole=on_whole
     )
+
+
+def _tamper_tables(gateway: Gateway, stored: Stored, chosen: argparse.Namespace) -> TableTampering:
+    """Change the tables of a copy; the key is the one the gateway signs with."""
+    settings = load_settings(gateway.environment)
+    ring = load_key_ring(settings.root_key_file, create=False)
+    signers = [
+        Signer.from_seed(settings.log_origin, ring.derive("log-signing", root=root)) for root in ring.ids
+    ]
+    place = gateway.directory / "tables"
+    return tamper_tables(stored, signers, place, seed=chosen.seed, changes=chosen.table_changes)
+
+
+def _add_tables(told: dict[str, Any], tables: TableTampering) -> None:
+    told["violations"] |= {"table_change_missed": len(tables.missed), "copy_not_sound": int(bool(tables.why))}
+    told["table_changes"] = {
+        "tried": sum(tables.tried.values()),
+        "found_by": dict(sorted(tables.by.items())),
+        "tried_by_kind": dict(sorted(tables.tried.items())),
+        "missed": list(tables.missed),
+        "verdict_on_untouched": tables.why or "sound",
+    }
 
 
 if __name__ == "__main__":

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import create_engine, text
+from tlog_scales import tlog
+from tlog_scales.signing import Vkey
 from torture_storm import History
 
 from gateway.audit.note import Checkpoint, Verifier, open_note
 from gateway.audit.proofs import TlogProof
-from gateway.audit.tree import EMPTY_ROOT, leaf_hash, node_hash
+from gateway.audit.tree import EMPTY_ROOT, TileId, inclusion_proof, leaf_hash, node_hash, verify_inclusion
 
 GUARD_BEHIND = 3
 
@@ -33,7 +35,10 @@ class Logged:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """What the database holds. `uses`: consent → uses left, of those that have a limit."""
+    """What the database holds. `uses`: consent → uses left, of those that have a limit. `hashes`: level 0, in a row.
+
+    `tiles`: every tile by level and index; without them proofs are not made, only those that were handed out checked.
+    """
 
     entries: Mapping[str, Logged]
     places: Sequence[tuple[int, str]]
@@ -41,6 +46,7 @@ class Stored:
     uses: Mapping[str, int] = field(default_factory=dict)
     checkpoints: Sequence[tuple[int, str]] = ()
     hashes: bytes = b""
+    tiles: Mapping[TileId, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,14 +80,15 @@ def read(url: str) -> Stored:
             row[0]: Logged(row[0], row[1], row[2], bytes(row[3]), at.get(row[0]))
             for row in rows("SELECT id, kind, request, leaf FROM audit_entry")
         }
-        tiles = rows('SELECT hashes FROM audit_tile WHERE level = 0 ORDER BY "index"')
+        tiles = rows('SELECT "level", "index", hashes FROM audit_tile ORDER BY "level", "index"')
         stored = Stored(
             entries,
             places,
             [row[0] for row in rows("SELECT entry_id FROM audit_pending")],
             dict(rows("SELECT id, uses_left FROM consent WHERE uses_left IS NOT NULL")),
             rows("SELECT size, note FROM audit_checkpoint ORDER BY size"),
-            b"".join(bytes(row[0]) for row in tiles),
+            b"".join(bytes(row[2]) for row in tiles if row[0] == 0),
+            {TileId(row[0], row[1]): bytes(row[2]) for row in tiles},
         )
     engine.dispose()
     return stored
@@ -101,14 +108,19 @@ def check(
             "uses_do_not_add_up": list(_wrong_uses(stored)),
             "places_not_contiguous": list(_wrong_places(stored)),
             "written_twice": [
-                request for each in (intents, outcomes) for request, found in each.items() if len(found) > 1
+                request
+                for each in (intents, outcomes)
+                for request, found in each.items()
+                if _is_double(found)
             ],
             "outcome_without_intent": [request for request in outcomes if request not in intents],
             "bad_checkpoint": list(_bad_checkpoints(stored, verifiers, guard)),
             "bad_proof": list(_bad_proofs(stored, proofs, verifiers)),
+            "receipt_not_proven": list(_unproven(stored, history, verifiers)),
+            "assertion_taken_twice": list(history.replayed),
         },
         sum(request not in outcomes for request in intents),
-        sum(bool(json.loads(each.leaf)["discarded"]) for found in outcomes.values() for each in found),
+        sum(bool(json.loads(each.leaf).get("discarded")) for found in outcomes.values() for each in found),
     )
 
 
@@ -118,6 +130,12 @@ def _by_request(stored: Stored, kind: str) -> Mapping[str, list[Logged]]:
         if entry.kind == kind:
             found[entry.request or ""].append(entry)
     return found
+
+
+def _is_double(entries: Sequence[Logged]) -> bool:
+    """Whether one of them is one too many; an outcome that was taken for lost may come late, once."""
+    results = Counter(json.loads(each.leaf).get("result") == "unknown" for each in entries)
+    return max(results.values()) > 1
 
 
 def _unlogged(stored: Stored, history: History, intents: Mapping[str, Sequence[Logged]]) -> Iterator[str]:
@@ -228,8 +246,44 @@ def _roots(leaves: Iterable[bytes]) -> Iterator[bytes]:
 def _bad_proofs(
     stored: Stored, proofs: Iterable[tuple[str, str]], verifiers: Sequence[Verifier]
 ) -> Iterator[str]:
-    for entry_id, proof in proofs:
+    for entry_id, written in proofs:
         try:
-            TlogProof.parse(proof).check(leaf_hash(stored.entries[entry_id].leaf), verifiers)
-        except (ValueError, KeyError) as error:
+            proof, leaf = TlogProof.parse(written), leaf_hash(stored.entries[entry_id].leaf)
+            proof.check(leaf, verifiers)
+            _check_in_public(proof, leaf, _in_public(proof.checkpoint, verifiers))
+        except (ValueError, KeyError, RuntimeError, tlog.InclusionProofInvalid) as error:
             yield f"{entry_id}: {error}"
+
+
+def _unproven(stored: Stored, history: History, verifiers: Sequence[Verifier]) -> Iterator[str]:
+    """Every receipt that was handed out, proven anew from the tiles under the newest checkpoint, by two verifiers."""
+    if not stored.tiles or not stored.checkpoints:
+        return
+    size, note = stored.checkpoints[-1]
+    try:
+        checkpoint = _in_public(note, verifiers)
+    except (ValueError, RuntimeError) as error:
+        yield f"the newest checkpoint: {error}"
+        return
+    for answer in history.answers:
+        entry = stored.entries.get(answer.entry)
+        try:
+            place, leaf = entry.place, leaf_hash(entry.leaf)  # type: ignore[union-attr]
+            proof = TlogProof(place, inclusion_proof(place, size, stored.tiles), note)  # type: ignore[arg-type]
+            if not verify_inclusion(leaf, proof.index, size, proof.hashes, checkpoint.root_hash):
+                raise ValueError("our verifier does not find it in the tree")
+            _check_in_public(proof, leaf, checkpoint)
+        except (ValueError, TypeError, AttributeError, tlog.InclusionProofInvalid) as error:
+            yield f"{answer.entry}: {error}"
+
+
+def _in_public(note: str, verifiers: Sequence[Verifier]) -> tlog.Checkpoint:
+    """The checkpoint as a verifier reads it that nobody here wrote (tlog-scales), its signature checked."""
+    checkpoint = tlog.Checkpoint.from_text(note)
+    checkpoint.verify(Vkey.from_string(verifiers[0].verifier_key))
+    return checkpoint
+
+
+def _check_in_public(proof: TlogProof, leaf: bytes, checkpoint: tlog.Checkpoint) -> None:
+    public = tlog.InclusionProof(proof.index, checkpoint.size, list(proof.hashes))
+    public.check(leaf, checkpoint.root_hash)

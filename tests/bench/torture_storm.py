@@ -6,6 +6,7 @@ became of it. The history is what the log is held against afterwards (`torture_c
 
 import asyncio
 import random
+import secrets
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from typing import Any
 
 import httpx
 import product
-from torture_city import AUDITOR, FORM, HALL, ITEMS, Gateway
+from joserfc import jwt
+from torture_city import AUDITOR, FORM, HALL, ITEMS, REPEATER, REPEATERS_KEY, Gateway, Valkey
 
 TOKEN_SECONDS = 200.0
 PATIENCE_SECONDS = 15.0
@@ -43,6 +45,9 @@ class History:
     once: set[str] = field(default_factory=set)
     statuses: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
+    replays: int = 0
+    replayed: list[str] = field(default_factory=list)
+    """Assertions that were taken a second time, and how."""
 
     @property
     def late(self) -> int:
@@ -57,7 +62,10 @@ class History:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How much of everything. `crash`: crashes the database and starts it again, `crashes` times."""
+    """How much of everything. `crash`: crashes the database and starts it again, `crashes` times.
+
+    `cache`: what the workers share, killed or emptied `losses` times.
+    """
 
     seed: int
     seconds: float
@@ -65,6 +73,8 @@ class Plan:
     clients: int
     crash: Callable[[], None] | None = None
     crashes: int = 0
+    cache: Valkey | None = None
+    losses: int = 0
 
 
 class Hotline:
@@ -178,8 +188,8 @@ class Clerk:
             "items": [{"item": item} for item in ITEMS],
             "recipient_departments": [product.DEPARTMENT],
             "expires_at": (now + timedelta(hours=2)).isoformat(),
-            "notice": notice | {"shown_at": now.isoformat(), "channel": "window"},
-            "evidence": {"method": "signature_pad"},
+            "notice": notice | {"shown_at": now.isoformat(), "channel": "self_service"},
+            "evidence": {"method": "oidc"},
             "max_uses": 1 if once else None,
         }
         answer = await self._caller.call("POST", "/v1/consents", body)
@@ -221,6 +231,53 @@ class Clerk:
             self._history.withdrawn.setdefault(consent, time.monotonic())
 
 
+class Repeater:
+    """Proves itself once by each assertion, and then tries the same one again and again, whatever was lost meanwhile."""
+
+    def __init__(self, hotline: Hotline, seed: int) -> None:
+        self._hotline, self._history = hotline, hotline.history
+        self._chance = random.Random(f"{seed}/repeater")
+        self._number = 0
+
+    async def work(self) -> None:
+        """Until it is over."""
+        async with httpx.AsyncClient(trust_env=False, timeout=PATIENCE_SECONDS) as http:
+            while not self._hotline.is_over:
+                assertion = self._assertion()
+                if await self._is_taken(assertion, http):
+                    await self._repeat(assertion, http)
+
+    async def _repeat(self, assertion: str, http: httpx.AsyncClient) -> None:
+        for _ in range(self._chance.randint(2, 12)):
+            await asyncio.sleep(self._chance.uniform(0, 0.4))
+            self._history.replays += 1
+            if await self._is_taken(assertion, http):
+                self._history.replayed.append(f"assertion {self._number} after {dict(self._history.kills)}")
+
+    async def _is_taken(self, assertion: str, http: httpx.AsyncClient) -> bool:
+        await self._hotline.up.wait()
+        kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+        body = {
+            "grant_type": "client_credentials",
+            "client_assertion_type": kind,
+            "client_assertion": assertion,
+        }
+        try:
+            answer = await http.post(f"{self._hotline.gateway.url}/oauth/token", data=body)
+        except httpx.HTTPError:
+            await asyncio.sleep(0.05)
+            return False
+        self._history.statuses[f"token {answer.status_code}"] += 1
+        return answer.status_code == 200
+
+    def _assertion(self) -> str:
+        self._number += 1
+        now = int(time.time())
+        claims = {"iss": REPEATER, "sub": REPEATER, "aud": "http://127.0.0.1:8000/oauth/token"}
+        claims |= {"jti": f"{self._number}-{secrets.token_hex(8)}", "iat": now, "exp": now + 50}
+        return str(jwt.encode({"alg": "ES256", "kid": REPEATERS_KEY.kid}, claims, REPEATERS_KEY))
+
+
 async def storm(gateway: Gateway, plan: Plan) -> tuple[History, list[tuple[str, str]]]:
     """The history of one storm, and the proofs of a few received entries; the gateway is stopped in good order.
 
@@ -232,6 +289,7 @@ async def storm(gateway: Gateway, plan: Plan) -> tuple[History, list[tuple[str, 
     await gateway.ready()
     hotline.up.set()
     clerks = [asyncio.create_task(Clerk(number, plan.seed, hotline).work()) for number in range(plan.clients)]
+    clerks.append(asyncio.create_task(Repeater(hotline, plan.seed).work()))
     try:
         await _watched(_rage(plan, hotline), clerks)
         hotline.is_over = True
@@ -262,7 +320,7 @@ async def _watched(raging: Any, clerks: list["asyncio.Task[None]"]) -> None:
 async def _rage(plan: Plan, hotline: Hotline) -> None:
     """Kill and crash at random moments until the time is over; the last blow ends it if time is short."""
     chance = random.Random(f"{plan.seed}/kills")
-    blows = ["kill"] * plan.kills + ["crash"] * plan.crashes
+    blows = ["kill"] * plan.kills + ["crash"] * plan.crashes + ["lose"] * plan.losses
     chance.shuffle(blows)
     ends = time.monotonic() + plan.seconds
     recovery = 1.0
@@ -281,6 +339,8 @@ async def _strike(blow: str, plan: Plan, hotline: Hotline, chance: random.Random
     if blow == "crash" and plan.crash is not None:
         kills["crash"] += 1
         await asyncio.to_thread(plan.crash)
+    elif blow == "lose" and plan.cache is not None:
+        await _lose(plan.cache, kills, chance)
     elif gateway.workers > 1 and chance.random() < 0.5 and gateway.kill_worker(chance):
         kills["worker"] += 1
     else:
@@ -295,6 +355,18 @@ async def _strike(blow: str, plan: Plan, hotline: Hotline, chance: random.Random
             gateway.start()
     await gateway.ready()
     hotline.up.set()
+
+
+async def _lose(cache: Valkey, kills: Counter[str], chance: random.Random) -> None:
+    """What the workers share is emptied, or killed and for a while not there."""
+    if chance.random() < 0.5:
+        kills["cache_flush"] += 1
+        await asyncio.to_thread(cache.flush)
+        return
+    kills["cache"] += 1
+    await asyncio.to_thread(cache.kill)
+    await asyncio.sleep(chance.uniform(0, 0.8))
+    await asyncio.to_thread(cache.start)
 
 
 async def _proofs(hotline: Hotline, chance: random.Random) -> list[tuple[str, str]]:

@@ -15,6 +15,7 @@ from gateway.ports import Store
 from gateway.records import (
     Client,
     ConsentEvent,
+    ConsentRequest,
     Draft,
     Entry,
     EntryKind,
@@ -22,6 +23,8 @@ from gateway.records import (
     GateRequest,
     GateWrite,
     NewSubject,
+    Operator,
+    OperatorSession,
     Publication,
     StoredConsent,
 )
@@ -72,6 +75,23 @@ class Make:
         base = ConsentEvent(self.id("cev"), stored.consent.id, NOW, state, "clerk", "", "aud_1")
         return replace(base, **overrides)
 
+    def request(self, **overrides: Any) -> ConsentRequest:
+        request_id = self.id("crq")
+        base = ConsentRequest(
+            id=request_id,
+            link=f"link-of-{request_id}",
+            proof="proof",
+            subject_ref="sub_1",
+            requested_by="desk",
+            department="交通运输",
+            form="vehicle-review",
+            state=ConsentState.requested,
+            created_at=NOW,
+            expires_at=NOW + timedelta(minutes=15),
+            sealed=b"\x00asked\xff",
+        )
+        return replace(base, **overrides)
+
     def draft(self, **overrides: Any) -> Draft:
         base = Draft(self.id("res"), "hall", "vehicle-review", 3, NOW, NOW + DAY, (), b"\x00answer\xff")
         return replace(base, **overrides)
@@ -80,6 +100,17 @@ class Make:
         base = Client(
             "hall", "政务大厅一号窗", "行政服务中心", frozenset({"renderer", "consent_desk"}), "scrypt$…"
         )
+        return replace(base, **overrides)
+
+    def operator(self, **overrides: Any) -> Operator:
+        roles = frozenset({"operator", "data_admin"})
+        base = Operator(
+            self.id("opr"), "key-of-login", b"\x00name\xff", "数据局", roles, NOW, "scrypt$…", True, b"\x00"
+        )
+        return replace(base, **overrides)
+
+    def session(self, operator: str = "opr_1", **overrides: Any) -> OperatorSession:
+        base = OperatorSession(self.id("ses"), operator, NOW, NOW + timedelta(minutes=15))
         return replace(base, **overrides)
 
     def publication(self, **overrides: Any) -> Publication:

@@ -3,16 +3,18 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import redis
 
 from gateway.cache import MemoryCache, make_cache
 from gateway.cache.redis import RedisCache
 from gateway.errors import CacheUnavailable
 from gateway.ports import Cache
 
+NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 BLINK = timedelta(milliseconds=30)
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -52,6 +54,23 @@ async def test_what_was_added_is_forgotten_on_time(cache: Cache, key: str) -> No
     await asyncio.sleep(0.1)
 
     assert await cache.add_once(key, MINUTE)
+
+
+async def test_a_key_is_sighted_once_by_one_memory(cache: Cache, key: str) -> None:
+    """New for the first caller alone; the memory has one name and remembers since it was first asked."""
+    sights = [await cache.sight(key, MINUTE, NOW + number * MINUTE) for number in range(3)]
+    other = await cache.sight(f"{key}-other", MINUTE, NOW)
+
+    assert [each.is_new for each in (*sights, other)] == [True, False, False, True]
+    assert len({each.memory for each in (*sights, other)}) == 1
+    assert {each.since for each in sights} == {sights[0].since} == {other.since}
+
+
+async def test_what_was_added_is_sighted(cache: Cache, key: str) -> None:
+    """`sight` and `add_once` share one memory."""
+    await cache.add_once(key, MINUTE)
+
+    assert not (await cache.sight(key, MINUTE, NOW)).is_new
 
 
 async def test_a_value_comes_back_as_it_was(cache: Cache, key: str) -> None:
@@ -115,6 +134,56 @@ async def test_closing_twice_is_harmless(cache: Cache) -> None:
     await cache.close()
 
 
+# --- a memory that forgot
+
+
+async def test_another_process_is_another_memory(key: str) -> None:
+    """What one process remembers its successor does not, and does not pretend to."""
+    first, second = MemoryCache(), MemoryCache()
+    before = await first.sight(key, MINUTE, NOW)
+    after = await second.sight(key, MINUTE, NOW + MINUTE)
+
+    assert before.memory != after.memory
+    assert after.since == NOW + MINUTE
+
+
+async def test_a_flush_is_another_memory(valkey_url: str, key: str) -> None:
+    """Flushed under open connections: the same key is new again, and the name says that it may not be."""
+    cache = RedisCache(valkey_url)
+    before = await cache.sight(key, MINUTE, NOW)
+    with redis.Redis.from_url(valkey_url) as server:
+        server.flushall()
+    after = await cache.sight(key, MINUTE, NOW + MINUTE)
+    await cache.close()
+
+    assert (before.is_new, after.is_new) == (True, True)
+    assert before.memory != after.memory
+    assert (before.since, after.since) == (NOW, NOW + MINUTE)
+
+
+async def test_a_memory_of_another_run_of_the_server_is_another(valkey_url: str, key: str) -> None:
+    """Restarted from an older dump the name is still there, but of a run that is over."""
+    cache = RedisCache(valkey_url)
+    before = await cache.sight(key, MINUTE, NOW)
+    with redis.Redis.from_url(valkey_url) as server:
+        server.set("oncegate:memory", f"{'0' * 40} {before.memory.split(' ', 1)[1]}")
+    after = await cache.sight(f"{key}-other", MINUTE, NOW + MINUTE)
+    await cache.close()
+
+    assert before.memory != after.memory
+    assert after.since == NOW + MINUTE
+
+
+async def test_workers_share_a_memory(valkey_url: str, key: str) -> None:
+    """Over one server, what one worker saw the other one knows, under the same name."""
+    first, second = RedisCache(valkey_url), RedisCache(valkey_url)
+    sights = [await each.sight(key, MINUTE, NOW) for each in (first, second)]
+    await asyncio.gather(first.close(), second.close())
+
+    assert [each.is_new for each in sights] == [True, False]
+    assert sights[0].memory == sights[1].memory
+
+
 # --- memory only
 
 
@@ -159,11 +228,17 @@ async def test_many_values_do_not_push_out_replay_ids() -> None:
 # --- a server that is away
 
 
-@pytest.mark.parametrize("method", ["add_once", "get", "put", "delete", "ping"])
+@pytest.mark.parametrize("method", ["add_once", "sight", "get", "put", "delete", "ping"])
 async def test_every_method_says_that_the_server_is_away(method: str) -> None:
     """No method hangs, answers or raises anything else, and the message names no address."""
     cache = RedisCache(NOWHERE)
-    arguments = {"add_once": ("k", MINUTE), "get": ("k",), "put": ("k", b"v", MINUTE), "delete": ("k",)}
+    arguments = {
+        "add_once": ("k", MINUTE),
+        "sight": ("k", MINUTE, NOW),
+        "get": ("k",),
+        "put": ("k", b"v", MINUTE),
+        "delete": ("k",),
+    }
 
     with pytest.raises(CacheUnavailable) as caught:
         await getattr(cache, method)(*arguments.get(method, ()))

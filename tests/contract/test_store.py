@@ -10,6 +10,7 @@ from gateway.audit.log import AuditLog
 from gateway.errors import BadRequest, Conflict, NotFound
 from gateway.ports import Store
 from gateway.records import EntryFilter, EntryKind, GateRequest, GateWrite, NewSubject
+from gateway.store.memory import MemoryStore
 from gateway.telemetry import Telemetry
 from policies.consent import ConsentState, Standing
 
@@ -730,6 +731,22 @@ async def test_a_store_that_is_there_answers_the_ping(store) -> None:
     await store.close()
     await store.close()
     await store.ping()
+
+
+async def test_what_could_lose_entries_is_said_with_what_to_do(store) -> None:
+    """A file on a disk of its own is as safe as this node; memory is not, nor is a server without a standby."""
+    said = await store.weaknesses()
+
+    if isinstance(store, MemoryStore):
+        assert ["memory" in each for each in said] == [True]
+    elif store._database.is_sqlite:
+        assert said == []
+    else:  # the servers of the tests do without everything that makes them slow
+        assert [each.split()[1] for each in said] == [
+            "fsync",
+            "full_page_writes",
+            "synchronous_standby_names:",
+        ]
 
 
 async def test_text_of_every_script_comes_back_as_it_was(store, make) -> None:

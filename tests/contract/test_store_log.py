@@ -59,7 +59,7 @@ async def test_what_waits_gets_its_place(store: Any, make: Any) -> None:
     assert await store.log.extend(edge, append, most=3) == 0
 
     assert [tail.size for tail in append.tails] == [0, 3]
-    assert [await store.log.place_of(entry.id) for entry in entries] == [0, 1, 2, 3, 4]
+    assert [await store.log.place_of(entry.id) for entry in entries] == [(1, place) for place in range(5)]
     assert await store.log.leaves(1, 4) == [entry.leaf for entry in entries[1:4]]
     assert await store.log.leaves(4, 99) == [entries[4].leaf]
     assert await store.log.waiting_since() is None
@@ -73,7 +73,7 @@ async def test_ids_and_clocks_do_not_decide_the_order(store: Any, make: Any) -> 
     await store.gates.commit([make.passage(entry=first)])
     await store.log.extend(edge, Appender(make), most=10)
 
-    assert [await store.log.place_of(entry.id) for entry in (second, first)] == [0, 1]
+    assert [await store.log.place_of(entry.id) for entry in (second, first)] == [(1, 0), (1, 1)]
 
 
 async def test_tiles_grow_and_checkpoints_stay(store: Any, make: Any) -> None:
@@ -123,7 +123,7 @@ async def test_many_at_it_place_everything_once(store: Any, make: Any) -> None:
         pass
 
     places = [await store.log.place_of(entry.id) for entry in entries]
-    assert sorted(places) == list(range(60))
+    assert sorted(places) == [(1, place) for place in range(60)]
     assert sum(each or 0 for each in done) <= 60
     assert await store.log.waiting_since() is None
 

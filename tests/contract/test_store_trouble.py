@@ -23,7 +23,15 @@ from gateway import ports
 from gateway.audit.log import AuditLog
 from gateway.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.ports import Store
-from gateway.records import EntryFilter, GateRequest, GateWrite, NewSubject
+from gateway.records import (
+    EntryFilter,
+    EntryKind,
+    Extension,
+    GateRequest,
+    GateWrite,
+    NewSubject,
+    RequestAnswer,
+)
 from gateway.store import Database, SqlStore
 from gateway.store.migrate import migrate
 from gateway.store.schema import pending
@@ -35,11 +43,16 @@ PORTS = {
     "publications": ports.Publications,
     "forms": ports.FormVersions,
     "clients": ports.Clients,
+    "operators": ports.Operators,
     "consents": ports.Consents,
+    "consent_requests": ports.ConsentRequests,
     "subjects": ports.Subjects,
     "drafts": ports.Drafts,
     "entries": ports.Entries,
+    "search": ports.EntrySearch,
+    "log": ports.TreeLog,
     "idempotency": ports.IdempotencyKeys,
+    "replays": ports.Replays,
 }
 METHODS = [
     (name, method)
@@ -64,19 +77,57 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("forms", "publish"): ((make.form(), make.entry()), {}),
         ("clients", "client"): (("hall",), {}),
         ("clients", "put"): ((make.client(), make.now), {}),
+        ("clients", "change"): ((make.client(), make.entry()), {}),
+        ("clients", "listing"): ((), page),
+        ("operators", "find"): (("k",), {}),
+        ("operators", "operator"): (("opr_1",), {}),
+        ("operators", "listing"): ((), page),
+        ("operators", "put"): ((make.operator(), make.entry()), {}),
+        ("operators", "attempt"): (("opr_1", make.now), {"locked_until": lambda _: None}),
+        ("operators", "log_in"): ((make.operator(), 1, make.session(), make.entry()), {"password": None}),
+        ("operators", "session"): (("ses_1",), {}),
+        ("operators", "end"): (("ses_1", make.now, make.entry()), {}),
         ("consents", "read"): ((["cns_1"],), {}),
+        ("consent_requests", "add"): ((make.request(), make.entry()), {}),
+        ("consent_requests", "read"): (("crq_1",), {}),
+        ("consent_requests", "of_link"): (("link",), {}),
+        ("consent_requests", "confirm"): (("crq_1", "proof"), {"most": 5, "entry": make.entry()}),
+        ("consent_requests", "answer"): (
+            (RequestAnswer("crq_1", ConsentState.deferred, make.now, None), make.entry()),
+            {},
+        ),
+        ("consent_requests", "over"): ((make.now,), {"limit": 5}),
+        ("consent_requests", "purge"): ((make.now, lambda _: make.entry()), {}),
         ("consents", "add"): ((stored, make.event(stored), make.entry()), {}),
         ("consents", "move"): ((make.event(stored), make.entry()), moves),
         ("consents", "of_subject"): (("sub_1",), page),
+        ("consents", "expire"): ((make.now, lambda each: (make.event(each), make.entry())), {"most": 5}),
+        ("consents", "events"): (("cns_1",), page),
         ("consents", "listing"): ((), page),
         ("subjects", "refs"): (({"k": NewSubject("person", "sub_1", make.now)},), {}),
         ("subjects", "find"): (("k",), {}),
+        ("subjects", "keys"): ((["sub_1"],), {}),
+        ("subjects", "newest_record"): (("sub_1",), {}),
+        ("subjects", "erase"): (
+            ("sub_1", make.now),
+            {"end": lambda _: None, "entry": lambda _: make.entry()},
+        ),
+        ("cells", "count"): (("consent.sealed",), page),
+        ("cells", "renew"): (("consent.sealed", lambda _: None), page),
         ("drafts", "read"): (("res_1",), {}),
         ("drafts", "purge_expired"): ((make.now, lambda _: make.entry()), {}),
         ("entries", "find"): ((), {"request": None, **page}),
         ("entries", "search"): ((EntryFilter(),), page),
         ("entries", "without_outcome"): ((), {"after": "", "before": make.now, "limit": 1}),
         ("log", "extend"): ((lambda _: (), lambda _: None), {"most": 1}),
+        ("log", "open_shard"): ((2, make.entry(), lambda _: Extension(1, {}, "n", make.now)), {}),
+        ("log", "head"): ((), {}),
+        ("log", "shards"): ((), {}),
+        ("log", "signed_before"): ((make.now,), {"shard": 1, "after": 0, "limit": 1}),
+        ("log", "drop_checkpoints"): ((1, [1]), {}),
+        ("log", "cosign"): ((1, 1, "note", "cosigned"), {}),
+        ("log", "cosigned"): ((), {}),
+        ("log", "queue_forgotten"): ((), {"after": "", "limit": 1}),
         ("log", "size"): ((), {}),
         ("log", "checkpoint"): ((), {}),
         ("log", "checkpoints"): ((), {"after": 0, "limit": 1}),
@@ -85,10 +136,17 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("log", "place_of"): (("aud_1",), {}),
         ("log", "waiting_since"): ((), {}),
         ("log", "about"): (("sub_1",), {"after": -1, "limit": 1}),
+        ("search", "entry"): (("aud_1",), {}),
+        ("search", "scan"): ((EntryFilter(),), {**page, "upto": None, "most": 5}),
+        ("search", "of_requests"): ((["res_1"], (EntryKind.intent,)), {}),
+        ("search", "about"): (("sub_1",), {"beyond": None, "limit": 1}),
+        ("search", "count_about"): (("sub_1",), {}),
         ("idempotency", "claim"): (("hall", "k", "d", make.now), {}),
         ("idempotency", "settle"): (("hall", "k", "res_1"), {}),
         ("idempotency", "release"): (("hall", "k"), {}),
         ("idempotency", "purge"): ((make.now,), {}),
+        ("replays", "add_once"): (("k", make.now), {}),
+        ("replays", "purge"): ((make.now,), {}),
     }
 
 
@@ -153,6 +211,23 @@ async def test_every_method_says_that_the_database_is_away(broken, tmp_path: Pat
     if broken is _not_migrated:
         assert raised.pop("ping") is None  # it is there; whether it is migrated is asked before serving
     assert {name: error for name, error in raised.items() if not is_outage(error)} == {}
+
+
+@pytest.mark.servers
+async def test_a_server_that_was_started_again_is_read_from_at_once(postgres_server, make) -> None:
+    """Also on connections that rested meanwhile and were cut without anybody noticing."""
+    url = postgres_server.new_database()
+    migrate(url)
+    database = Database(url)
+    readers = database.for_readers()
+    await asyncio.gather(database.ping(), readers.ping())
+
+    postgres_server.stop()
+    postgres_server.start()
+    found = await asyncio.gather(readers.ping(), database.ping(), return_exceptions=True)
+    await database.close()
+
+    assert found == [None, None]
 
 
 @pytest.mark.servers

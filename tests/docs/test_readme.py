@@ -24,6 +24,8 @@ PACKAGE_READMES = (
     "connectors/README.md",
     "forms/README.md",
     "policies/README.md",
+    "gateway/security/README.md",
+    "gateway/web/README.md",
 )
 MARKERS = {"", "run", "server"}
 

@@ -26,6 +26,7 @@ import psycopg
 import pytest
 from sqlalchemy.engine import make_url
 
+from field_registry.identifiers import subject_from
 from forms.definition import Form
 from forms.load import load_forms
 from gateway.app import make_runtime
@@ -36,6 +37,7 @@ from gateway.demo.subjects import typical_subjects
 from gateway.http.schemas.resolutions import ResolutionBody
 from gateway.settings import Settings
 from gateway.store.migrate import migrate
+from policies.minors import is_child
 
 VEHICLE_REVIEW = "vehicle-annual-review"
 READY_SECONDS = 30.0
@@ -132,6 +134,18 @@ def _rows_of(dsn: str) -> Iterator[bytes]:
                 yield from (cell if isinstance(cell, bytes) else str(cell).encode() for cell in row)
 
 
+def _by_guardian(subject: Payload, now: datetime) -> dict[str, Any]:
+    """What a consent says besides when it is about a child; nothing for everybody else."""
+    if not is_child(subject_from(subject), now):
+        return {}
+    topics = ("sensitive", "minor")
+    return {
+        "grantor_role": "guardian",
+        "relationship_evidence": {"kind": "household_register", "reference": "book-1"},
+        "acts": [{"topic": each, "act_id": f"tick-{each}", "at": now.isoformat()} for each in topics],
+    }
+
+
 class Hall:
     """The service hall at work: one client that renders forms and records consents, and one that audits."""
 
@@ -196,7 +210,10 @@ class Hall:
                 "shown_at": now.isoformat(),
                 "channel": "window",
             },
+            "max_uses": 1000,  # a story resolves the form again; at a window it would count once
+            "acts": [{"topic": "sensitive", "act_id": "tick-2", "at": now.isoformat()}],
             "evidence": {"method": "signature_pad", "witness": "clerk-1"},
+            **_by_guardian(subject, now),
             **changes,
         }
 
@@ -241,7 +258,7 @@ class Hall:
         return self._background.submit(call, *given, **named)
 
     def entries(self, **query: Any) -> list[dict[str, Any]]:
-        """Every entry of the log that matches, oldest first, page by page."""
+        """Every entry of the log that matches, oldest first, page by page; not those that such reading itself makes."""
         found: list[dict[str, Any]] = []
         cursor = query.pop("cursor", "")
         while cursor is not None:
@@ -249,7 +266,7 @@ class Hall:
             assert answer.status_code == 200, answer.text
             found += answer.json()["entries"]
             cursor = answer.json()["next_cursor"]
-        return found
+        return [entry for entry in found if entry["leaf"].get("what") != "search"]
 
     def metric(self, line: str) -> float:
         """The value of one line of /metrics, 0 when it is not there yet."""

@@ -169,6 +169,7 @@ def test_consents_are_listed_and_shown(state):
     shown = told("consent", "show", first["consents"][0]["id"], "--state", state)
 
     assert len(first["consents"]) == 5
+    assert [each["state"] for each in shown.pop("events")] == ["given"]
     assert shown == first["consents"][0]
     assert shown["state"] == "given"
     assert shown["subject"].keys() == {"ref", "kind"}

@@ -49,9 +49,9 @@ def ledger(state, *arguments):
 
 
 def lookups(state):
-    """Every look-up the log tells of."""
+    """Every look at a ledger that the log tells of; reading the log to see them is another look."""
     _, printed, _ = run("entries", "--state", state, "--limit", "10000", "--json")
-    return [entry for entry in json.loads(printed)["entries"] if entry["kind"] == "audit.lookup"]
+    return [entry for entry in json.loads(printed)["entries"] if entry.get("what") == "ledger"]
 
 
 def test_it_tells_the_consent_the_release_and_the_refusal(state):
@@ -155,3 +155,85 @@ def test_no_identifier_is_left_in_the_database(state):
     assert len(kept) > 100_000
     assert NUMBER.encode() not in kept
     assert "闽C00000".encode() not in kept
+
+
+# ---------------------------------------------------------------- searched, opened, followed back
+
+
+def searched(state, *arguments):
+    """The entries that a search finds."""
+    code, printed, said = run("entries", "--state", state, "--json", *arguments)
+    assert code == 0, said
+    return json.loads(printed)["entries"]
+
+
+def test_entries_are_searched_by_subject_item_and_outcome(state):
+    """A resolution is found with what was asked and what came of it; a stranger's is not."""
+    mine = searched(state, "--subject", VEHICLE, "--outcome", "filled", "--item", "vehicle.vin")
+    alone = searched(state, "--source", "vehicle-registration", "--kind", "intent", "--limit", "2")
+
+    assert [entry["kind"] for entry in mine] == ["intent", "outcome"]
+    assert {ask[1] for entry in alone for ask in entry["asks"]} >= {"vehicle-registration"}
+    assert searched(state, "--subject", "plate:闽C00000") == []
+    assert searched(state, "--officer", "nobody-works-here") == []
+
+
+def test_every_match_is_written_to_a_file(state, tmp_path):
+    """One leaf a line, however many; one look-up for all of it."""
+    target = tmp_path / "entries.jsonl"
+
+    code, printed, _ = run("entries", "--state", state, "--kind", "outcome", "--out", target)
+    leaves = [json.loads(line) for line in target.read_text(encoding="utf-8").splitlines()]
+
+    assert code == 0
+    assert f"{len(leaves)} entries" in printed
+    assert {leaf["kind"] for leaf in leaves} == {"outcome"}
+    last = searched(state, "--kind", "audit.lookup")[-1]
+    assert (last["what"], last["filters"]) == ("search", {"kind": "outcome"})
+
+
+def test_a_receipt_leads_back_and_opens_with_a_reason(state):
+    """Without a reason the officer stays sealed; with one the case is told, and that it was."""
+    outcome = next(entry for entry in searched(state, "--subject", VEHICLE) if entry["kind"] == "outcome")
+    resolution = outcome["request"]
+
+    closed = json.loads(run("trace", outcome["receipt"], "--state", state, "--json")[1])
+    opened = json.loads(run("trace", resolution, "--state", state, "--json", "--reason", "complaint 17")[1])
+
+    assert (closed["resolution"], closed["receipt"]) == (resolution, outcome["receipt"])
+    assert closed["officer"].keys() == {"kind", "sealed_in"}
+    assert opened["officer"]["actor"]
+    assert searched(state, "--officer", opened["officer"]["actor"], "--request", resolution)
+    assert searched(state, "--kind", "audit.opened")[-1]["entry"] == opened["officer"]["sealed_in"]
+    _, printed, _ = run("trace", resolution, "--state", state)
+    assert "registry_version" in printed
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("entries", "--kind", "unheard.of"),
+        ("entries", "--outcome", "unheard_of"),
+        ("entries", "--since", "yesterday"),
+        ("entries", "--until", "2026-11-21T00:00:00"),
+        ("entries", "--open", "aud_1"),
+        ("entries", "--subject", VEHICLE, "--subject-file", "-"),
+        ("entries", "--subject", "111:350582199106039961"),
+    ],
+)
+def test_what_cannot_be_looked_for_is_wrong_use(state, arguments):
+    """A sentence, and exit 2."""
+    code, printed, said = run(*arguments, "--state", state)
+
+    assert (code, printed) == (2, "")
+    assert said.strip()
+    assert "350582199106039961" not in said
+
+
+def test_what_does_not_exist_is_said(state):
+    """Exit 1 for an entry or receipt that nobody knows."""
+    for arguments in (("entries", "--open", "aud_x", "--reason", "complaint"), ("trace", "rcp_unknown")):
+        code, printed, said = run(*arguments, "--state", state)
+
+        assert (code, printed) == (1, "")
+        assert said.strip()

@@ -203,7 +203,7 @@ def test_a_not_a_number_inside_is_no_json(hall, form, cast):
     ],
 )
 def test_a_consent_that_cannot_be_recorded_says_why(hall, form, cast, change, pointer, code):
-    """422 with one finding at the place; nothing is recorded."""
+    """422 with one finding at the place; nothing is recorded but that it was refused."""
     body = {**hall.consent_body(form, "vehicle", cast["vehicle"]), **change}
     newest = hall.entries()[-1]["id"]
 
@@ -213,7 +213,8 @@ def test_a_consent_that_cannot_be_recorded_says_why(hall, form, cast, change, po
     found = answer.json()["errors"]
     assert [error["pointer"].startswith(pointer) for error in found] == [True]
     assert code is None or found[0]["code"] == code
-    assert hall.entries(cursor=newest) == []
+    told = [(entry["kind"], entry["leaf"]["codes"]) for entry in hall.entries(cursor=newest)]
+    assert told == [("consent.rejected", [found[0]["code"]])]
 
 
 @pytest.mark.parametrize("missing", ["notice", "expires_at", "recipient_departments", "items", "evidence"])

@@ -37,9 +37,26 @@ from field_registry.items import Datatype
 from forms.definition import Field, Form, Group, Role
 from gateway.app import create_app, make_runtime
 from gateway.curation.publish import Publisher
-from gateway.http import audit, consents, forms, registry, resolutions, service
+from gateway.http import (
+    audit,
+    audit_shards,
+    consent_receipts,
+    consent_requests,
+    consents,
+    entries,
+    forms,
+    me,
+    notices,
+    own_consents,
+    registry,
+    resolutions,
+    service,
+    sessions,
+    subjects,
+)
 from gateway.records import Client
 from gateway.security import hash_client_secret, new_client_secret
+from gateway.security.sessions import Sessions
 from gateway.settings import Settings
 from gateway.store.migrate import migrate
 from policies import Ground, GroundKind, Policy, Purpose, Rule
@@ -147,11 +164,18 @@ async def _furnish(config: Settings, secret: str) -> None:
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ASGIClient]:
     """A caller with every role a hall may have, and a token that does not expire: the clock stands still."""
-    config = Settings(state_dir=tmp_path_factory.mktemp("state"), metrics_role_required=True)
+    config = Settings(
+        state_dir=tmp_path_factory.mktemp("state"),
+        metrics_role_required=True,
+        rate_limit_per_second=0,
+        token_failures_per_minute=0,
+    )
     secret = new_client_secret()
     migrate(config.database_url)
     asyncio.run(_furnish(config, secret))
-    with get_client(create_app(config, clock=lambda: NOW)) as opened:
+    app = create_app(config, clock=lambda: NOW)
+    app.state.sessions = Sessions(app.state.runtime, app.state.tokens, refusal_takes=timedelta(0))
+    with get_client(app) as opened:
         answer = opened.post("/oauth/token", auth=("hall", secret), data={"grant_type": "client_credentials"})
         opened.headers["authorization"] = f"Bearer {answer.json()['access_token']}"
         yield opened
@@ -194,12 +218,40 @@ def described(app: FastAPI) -> Any:
 
 OPERATIONS = sorted(
     f"{method} {route.path.replace(':path', '')}"
-    for room in (audit, consents, forms, registry, resolutions, service)
+    for room in (
+        audit,
+        audit_shards,
+        consent_receipts,
+        consent_requests,
+        consents,
+        entries,
+        forms,
+        me,
+        notices,
+        own_consents,
+        registry,
+        resolutions,
+        service,
+        sessions,
+        subjects,
+    )
     for route in room.router.routes
     if isinstance(route, APIRoute)
     for method in route.methods
 )
-OPEN = {"GET /v1/audit/checkpoint", "GET /v1/audit/key", "GET /v1/audit/tile/{path}"}
+OPEN = {
+    "GET /v1/audit/checkpoint",
+    "GET /v1/audit/cosigned-checkpoint",
+    "GET /v1/audit/key",
+    "GET /v1/audit/shards",
+    "GET /v1/audit/shards/{shard}/checkpoint",
+    "GET /v1/audit/shards/{shard}/first",
+    "GET /v1/audit/shards/{shard}/key",
+    "GET /v1/audit/shards/{shard}/tile/{path}",
+    "GET /v1/audit/tile/{path}",
+    "GET /v1/receipts/keys",
+    "POST /v1/sessions",
+}
 """What anybody may read: the log as public verifiers want it, which tells nothing of anybody."""
 
 
@@ -244,7 +296,7 @@ CONSENT: Body = {
         {"item": "person.income", "permit": False},
     ],
     "recipient_departments": [HALL],
-    "expires_at": "2026-12-21T00:00:00Z",
+    "expires_at": "2026-11-22T00:00:00Z",
     "notice": {
         "id": "notice",
         "version": 1,
@@ -253,8 +305,12 @@ CONSENT: Body = {
         "shown_at": "2026-11-21T02:00:00Z",
         "channel": "window",
     },
-    "evidence": {"method": "signature_pad"},
+    "evidence": {"method": "signature_pad", "witness": "clerk-1"},
+    "max_uses": 1000,
 }
+
+
+ASKING: Body = {"form": {"id": "family"}, "subject": ANN}
 
 
 def resolution(consent: str | None = None, **changes: Any) -> dict[str, Any]:
@@ -367,6 +423,10 @@ def test_nobody_is_served_without_a_token(operation: str, token: str | None, cli
         ("GET", "/v1/forms/family?version=0", {}, 422, "not_valid"),
         ("GET", "/v1/forms?limit=501", {}, 422, "not_valid"),
         ("GET", "/v1/consents/cns_0", {}, 404, "unknown_consent"),
+        ("GET", "/v1/consent-requests/crq_0", {}, 404, "unknown_consent_request"),
+        ("POST", "/v1/consent-requests", {"json": {**ASKING, "role": "driver"}}, 422, "consent_request_not_valid"),
+        ("POST", "/v1/consent-requests", {"json": {**ASKING, "form": {"id": "nothing"}}}, 404, "unknown_form"),
+        ("POST", "/v1/consent-requests", {"json": {**ASKING, "expires_in_seconds": 1}}, 422, "not_valid"),
         ("GET", "/v1/resolutions/res_0", {}, 404, "unknown_resolution"),
         ("GET", "/v1/registry/trace", {}, 422, "not_valid"),
         ("GET", "/v1/registry/trace?form=nothing", {}, 404, "unknown_form"),
@@ -399,6 +459,7 @@ def test_every_error_is_a_problem(
 
     templates = {
         "/v1/consents/cns_0": "/v1/consents/{consent_id}",
+        "/v1/consent-requests/crq_0": "/v1/consent-requests/{request_id}",
         "/v1/resolutions/res_0": "/v1/resolutions/{resolution_id}",
     }
     bare = path.partition("?")[0]
@@ -473,6 +534,31 @@ def test_lists_are_paged(path: str, client: ASGIClient, consent: str) -> None:
 
     assert paged == at_once[name] != []
     assert at_once["next_cursor"] is None
+
+
+@pytest.mark.parametrize(
+    "free",
+    ["form", "role", "subject", "grantor", "frequency", "expires_in_seconds", "max_uses", "channel", "case"],
+)
+def test_any_part_of_a_consent_request_keeps_its_word(free: str, client: ASGIClient, described: Any) -> None:
+    """A request that is in order but for one part: a person is asked, or it is refused as documented."""
+
+    def partly_sound(case: Any) -> Any:
+        drawn = case.body if isinstance(case.body, dict) else {}
+        case.body = {**ASKING, **({free: drawn[free]} if free in drawn else {})}
+        return case
+
+    _check(described["/v1/consent-requests"]["POST"].as_strategy().map(partly_sound), client)
+
+
+def test_a_consent_request_has_its_documented_shape(client: ASGIClient, document: Body) -> None:
+    """As it is made, and as it is read."""
+    made = client.post("/v1/consent-requests", json=ASKING)
+    read = client.get(f"/v1/consent-requests/{made.json()['id']}")
+
+    assert made.json() == read.json()
+    assert list(schema_of(document, "/v1/consent-requests", "post", "201").iter_errors(made.json())) == []
+    assert list(schema_of(document, "/v1/consent-requests/{request_id}").iter_errors(read.json())) == []
 
 
 def test_a_consent_goes_through_its_steps(client: ASGIClient, document: Body) -> None:

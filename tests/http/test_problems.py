@@ -319,7 +319,13 @@ def test_the_description_names_each_status() -> None:
         "Unavailable",
     ]
     schemas = [response["content"]["application/problem+json"]["schema"] for response in responses.values()]
-    assert schemas == [{"$ref": "#/components/schemas/Problem"}] * 3
+    assert schemas == [{"$ref": "#/components/schemas/Problem"}] * len(responses)
+
+
+def test_where_a_caller_is_known_its_rate_is_too() -> None:
+    """A route that may answer 401 may answer 429; one that is open to all does not."""
+    assert set(problem_responses(401, 422)) == {401, 422, 429}
+    assert set(problem_responses(404, 422)) == {404, 422}
 
 
 def test_the_description_of_a_route_is_complete_and_ours() -> None:

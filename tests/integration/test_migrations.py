@@ -61,7 +61,8 @@ def test_migrating_twice_changes_nothing(url: str) -> None:
     """The second run finds nothing to do."""
     revision = migrate(url)
     with connected(url) as connection:
-        connection.execute(text("INSERT INTO subject VALUES ('sub_1', 'k', 'person', '2026-01-01 00:00:00')"))
+        row = "('sub_1', 'k', 'person', '2026-01-01 00:00:00')"
+        connection.execute(text(f"INSERT INTO subject (ref, key, kind, created_at) VALUES {row}"))
 
     assert migrate(url) == revision
     with connected(url) as connection:

@@ -20,6 +20,8 @@ sys.path.insert(0, str(BENCH))  # that directory is no package
 import torture  # noqa: E402
 from torture_check import Findings, Logged, Stored, check  # noqa: E402
 from torture_storm import Answer, History  # noqa: E402
+from torture_tables import KINDS as TABLE_KINDS  # noqa: E402
+from torture_tables import tamper_tables  # noqa: E402
 from torture_tamper import KINDS, tamper  # noqa: E402
 
 SIGNER = Signer.from_seed("torture.test/log", bytes(32))
@@ -34,6 +36,7 @@ def test_nothing_is_broken_by_a_short_storm(tmp_path: Path) -> None:
     """After three SIGKILLs every promise holds, every change to the exported log is found, and all was really tried."""
     out = tmp_path / "results.json"
     budget = ["--seed", "3", "--seconds", "8", "--kills", "3", "--clients", "8", "--mutations", "100"]
+    budget += ["--table-changes", "30"]
 
     code = torture.main([*budget, "--keep", str(tmp_path / "storm"), "--out", str(out)])
     gc.collect()
@@ -44,7 +47,10 @@ def test_nothing_is_broken_by_a_short_storm(tmp_path: Path) -> None:
     assert told["restarts"] >= 4
     assert told["proofs_checked"] > 0
     assert told["mutations"]["found"] == told["mutations"]["tried"] >= 100
-    for tried in ("released", "withdrawals", "tried_after_withdrawal", "one_time_consents", "checkpoints"):
+    assert sum(told["table_changes"]["found_by"].values()) == told["table_changes"]["tried"] == 30
+    assert "nobody" not in told["table_changes"]["found_by"]
+    counted = ("released", "withdrawals", "tried_after_withdrawal", "one_time_consents", "checkpoints")
+    for tried in (*counted, "assertions_tried_again"):
         assert told[tried] > 0, tried
 
 
@@ -233,6 +239,62 @@ def test_a_proof_of_nothing_is_found(stored: Stored, history: History) -> None:
     findings = check(stored, history, KEYS, stored.checkpoints[0][1], [("aud_3", "")])
 
     assert broken(findings) == {"bad_proof"}
+
+
+def proven(stored: Stored) -> Stored:
+    """With the tiles from which proofs are made."""
+    leaves = [leaf_hash(stored.entries[entry_id].leaf) for _, entry_id in stored.places]
+    return replace(stored, tiles=dict(grow(0, {}, leaves).tiles))
+
+
+def test_every_receipt_is_proven(stored: Stored, history: History) -> None:
+    """From the tiles, under the newest checkpoint; one that cannot be is told."""
+    assert looked_at(proven(stored), history).ok
+    history.answers.append(Answer("res_1", "aud_9", "cns_other", 1.0, 2.0, 0))
+    assert broken(looked_at(proven(stored), history)) == {"receipt_not_proven"}
+
+    sound = proven(stored)
+    history.answers.pop()
+    wrong = {tile: bytes(len(hashes)) for tile, hashes in sound.tiles.items()}
+    assert "receipt_not_proven" in broken(looked_at(replace(sound, tiles=wrong), history))
+
+
+def test_an_assertion_that_was_taken_twice_is_found(stored: Stored, history: History) -> None:
+    """However the cache was lost in between."""
+    history.replayed.append("assertion 7")
+
+    assert broken(looked_at(stored, history)) == {"assertion_taken_twice"}
+
+
+def test_an_outcome_that_came_late_is_not_one_too_many(stored: Stored, history: History) -> None:
+    """Closed as unknown and then answered after all: both may stand, each once."""
+    late = stored_of(
+        intent(0, "res_1", "cns_once"),
+        intent(1, "res_2", "cns_once", allowed=False),
+        outcome(2, "res_2", "nothing_released"),
+        outcome(3, "res_1"),
+        outcome(4, "res_1", "unknown"),
+    )
+    assert looked_at(late, history).ok
+    twice = stored_of(*late.entries.values(), outcome(5, "res_1", "unknown"))
+    assert broken(looked_at(twice, history)) == {"written_twice"}
+
+
+def test_every_kind_of_change_in_the_tables_is_tried_and_found(tmp_path: Path) -> None:
+    """By the sequencer, which then signs nothing, or by the export and the verifier."""
+    leaves = [intent(number, f"res_{number}", "cns_1") for number in range(300)]
+    sound = stored_of(*leaves)
+    early = grow(0, {}, [leaf_hash(each.leaf) for each in leaves[:250]])
+    note = sign_note(Checkpoint(SIGNER.name, 250, early.root).text(), [SIGNER])
+    sound = replace(sound, checkpoints=[(250, note), *sound.checkpoints])
+
+    tampered = tamper_tables(sound, [SIGNER], tmp_path / "tables", seed=1, changes=2 * len(TABLE_KINDS))
+
+    assert tampered.why == ""
+    assert tampered.missed == []
+    assert set(tampered.tried.values()) == {2}
+    assert set(tampered.tried) == set(TABLE_KINDS)
+    assert set(tampered.by) <= {"sequencer", "export", "verifier"}
 
 
 def test_every_kind_of_tampering_is_tried_and_found(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from field_registry import Ask, Binding, Item, SubjectKind, Tier
 from field_registry.items import Datatype, Sensitivity, ShareAttribute
 from policies import Consent, ConsentState, Ground, GroundKind, ReasonCode, Request, Rule, Rules, Standing
-from policies.consent import RELEASING, covers, stands
+from policies.consent import RELEASING, Frequency, covers, stands, take
 from policies.decide import decide
 from policies.reasons import outcome_of, sentence_of
 from policies.rejudge import consents_of, rejudge
@@ -263,3 +264,62 @@ def test_judging_again_at_once_changes_nothing(asks, given_consents, rules):
     decisions = decide(asks, given_consents, REQUEST, Rules.of(rules), TIERS)
 
     assert rejudge(decisions, given_consents, NOW) is decisions
+
+
+# ---------------------------------------------------------------- limits only take away
+
+
+class Outdated:
+    """Item scopes in which these items have changed since any consent was given."""
+
+    def __init__(self, items):
+        self._items = frozenset(items)
+
+    def outdated(self, agreed):
+        return frozenset(item for item, _ in agreed) & self._items
+
+
+@given(asks, consents(), rule_lists(), some(*ITEMS), st.sampled_from([None, "case-1", "case-2"]))
+def test_case_and_scope_only_take_away(asks, given_consents, rules, changed, case):
+    """A consent tied to a case, or given before its items changed, opens nothing that it would not open without."""
+    tied = {
+        key: replace(
+            each, case_key="case-1", scope=tuple((item, "0" * 16) for item in sorted(each.permitted))
+        )
+        for key, each in given_consents.items()
+    }
+    table, request = Rules.of(rules), replace(REQUEST, case_key=case)
+
+    free = decide(asks, given_consents, REQUEST, table, TIERS)
+    bound = decide(asks, tied, request, table, TIERS, scopes=Outdated(changed))
+
+    for ask, before, after in zip(asks, free, bound, strict=True):
+        assert before.allowed or not after.allowed
+        if after.ground is not None and after.ground.kind is GroundKind.consent:
+            assert (case, ask.item.id in changed) == ("case-1", False)
+        assert sentence_of(after.reason)
+
+
+@given(
+    st.integers(1, 4),
+    st.none() | st.integers(0, 6),
+    st.lists(st.integers(-30, 200), max_size=30),
+)
+def test_no_window_holds_more_uses_than_agreed(count, uses, minutes):
+    """Whatever the clock does, forwards or back: never more than `count` uses between two ends of a window."""
+    hour = timedelta(hours=1)
+    standing = replace(
+        Standing(ConsentState.given, NOW, NOW + hour), uses_left=uses, frequency=Frequency(count, hour)
+    )
+    taken = []
+    for minute in minutes:
+        after = take(standing, NOW + timedelta(minutes=minute))
+        if after is not None:
+            standing = after
+            taken.append((after.frequency.began, minute))
+
+    windows = {began: [minute for each, minute in taken if each == began] for began, _ in taken}
+    assert all(len(uses_in) <= count for uses_in in windows.values())
+    begins = list(windows)
+    assert all(later - earlier >= hour for earlier, later in pairwise(begins))
+    assert uses is None or len(taken) <= uses

@@ -127,21 +127,3 @@ class TraceBody(Answered):
     version: int
     registry_version: int
     fields: list[TraceLine]
-
-
-class EntryBody(Answered):
-    """One entry of the log, without its private part."""
-
-    id: str
-    kind: str
-    at: datetime
-    request: str | None
-    caller: str
-    leaf: dict[str, Any]
-
-
-class EntryPage(Answered):
-    """One page of entries, oldest first."""
-
-    entries: list[EntryBody]
-    next_cursor: str | None

@@ -28,6 +28,16 @@ def verifier(signer: Signer = SIGNER) -> Verifier:
     return Verifier.parse(signer.verifier_key)
 
 
+class Steady:
+    """A clock that runs when told."""
+
+    hours = 0.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.hours * 3600
+
+
 @dataclass
 class World:
     """A log in memory with its sequencer; a guard file beside."""
@@ -36,6 +46,7 @@ class World:
     guard: Guard
     watch: LogWatch
     sequencer: Sequencer
+    steady: Steady
     count: int = 0
 
     async def log(self, entries: int = 1, at: datetime = NOW) -> list[str]:
@@ -58,10 +69,11 @@ def begin(tmp_path: Path) -> Callable[..., World]:
     """Begins a world; two may share a guard file, or a store."""
 
     def make(store: MemoryStore | None = None, *, signers: tuple[Signer, ...] = (SIGNER,)) -> World:
-        kept, watch = store or MemoryStore(), LogWatch()
+        kept, steady = store or MemoryStore(), Steady()
+        watch = LogWatch(steady=steady)
         guard = Guard(tmp_path / "log.guard", [verifier(each) for each in signers])
         sequencer = Sequencer(kept.log, signers, guard, lambda: NOW, watch)
-        return World(kept, guard, watch, sequencer)
+        return World(kept, guard, watch, sequencer, steady)
 
     return make
 
@@ -124,8 +136,9 @@ async def test_everything_can_be_read_for_an_export(begin: Callable[..., World])
     signed = await newest(world.store.log, world.sequencer.keys)
 
     assert signed is not None
-    assert signed[1].size == 6
-    assert [size for size, _ in await checkpoints_before(world.store.log, 6)] == [2, 4]
+    assert (signed.shard, signed.checkpoint.size) == (1, 6)
+    pages = [page async for page in checkpoints_before(world.store.log, 6)]
+    assert [size for page in pages for size, _ in page] == [2, 4]
 
 
 async def test_an_old_key_signs_beside_the_new_one(begin: Callable[..., World]) -> None:
@@ -154,9 +167,9 @@ async def test_a_rolled_back_database_is_not_signed(begin: Callable[..., World])
     assert await restored.store.log.size() == 0
     assert await restored.store.log.checkpoint() is None
     assert "rolled back" in (restored.watch.problem or "")
-    assert len(restored.watch.problems(NOW)) == 1
+    assert len(restored.watch.problems()) == 1
     with pytest.raises(Unavailable):  # withdrawn consents may stand again there: nothing leaves
-        restored.watch.require_current(NOW, sensitive=False)
+        restored.watch.require_current(sensitive=False)
 
 
 async def test_a_forked_database_is_not_signed(begin: Callable[..., World], tmp_path: Path) -> None:
@@ -181,7 +194,8 @@ async def test_an_altered_tree_is_not_signed_further(begin: Callable[..., World]
     await world.log(5)
     await world.sequencer.run()
     tables = world.store.log._tables  # type: ignore[attr-defined]  # what an administrator can reach
-    tables.tiles[0, 0] = leaf_hash(b"another") + tables.tiles[0, 0][32:]
+    tiles = tables.trees[1].tiles
+    tiles[0, 0] = leaf_hash(b"another") + tiles[0, 0][32:]
     after = begin(world.store) if restarts else world
     after.count = 5
     await after.log(3)
@@ -197,7 +211,7 @@ async def test_what_is_unsound_stays_so_until_it_is_mended(begin: Callable[..., 
     world = begin()
     await world.log(5)
     await world.sequencer.run()
-    tiles = world.store.log._tables.tiles  # type: ignore[attr-defined]  # what an administrator can reach
+    tiles = world.store.log._tables.trees[1].tiles  # type: ignore[attr-defined]  # what an administrator can reach
     good, tiles[0, 0] = tiles[0, 0], leaf_hash(b"another") + tiles[0, 0][32:]
     (waits,) = await world.log(1)
     with pytest.raises(LogUnsound):
@@ -254,24 +268,25 @@ async def test_a_log_without_its_guard_waits_for_an_operator(
 async def test_not_to_know_counts_as_waiting(begin: Callable[..., World]) -> None:
     """When a round fails for any reason, the lag grows from the last that succeeded; the next success ends it."""
     world = begin()
-    world.watch.checked_at = NOW - timedelta(hours=5)
+    world.watch.begin()
+    world.steady.hours += 5
     await world.log()
     good, world.sequencer._log = world.sequencer._log, Broken()  # type: ignore[assignment]
 
     with pytest.raises(ZeroDivisionError):
         await world.sequencer.run()
-    assert world.watch.lag(NOW) == timedelta(hours=5)
-    assert len(world.watch.problems(NOW)) == 2
+    assert world.watch.lag() == timedelta(hours=5)
+    assert len(world.watch.problems()) == 2
 
     world.sequencer._log = good
     await world.sequencer.run()
-    assert (world.watch.lag(NOW), world.watch.problems(NOW)) == (timedelta(0), [])
+    assert (world.watch.lag(), world.watch.problems()) == (timedelta(0), [])
 
 
 class Broken:
     """A log that fails in a way nobody foresaw."""
 
-    async def checkpoint(self) -> str | None:
+    async def waiting_since(self) -> datetime | None:
         """Never."""
         raise ZeroDivisionError
 
@@ -335,18 +350,30 @@ async def test_a_guard_file_we_did_not_sign_is_refused(tmp_path: Path, begin: Ca
 async def test_the_watch_learns_how_long_entries_wait(begin: Callable[..., World]) -> None:
     """Nothing waits after a run."""
     world = begin()
-    world.watch.waiting_since = NOW
+    world.watch.heard(NOW, waiting_since=NOW - timedelta(hours=1))
+    assert world.watch.lag() == timedelta(hours=1)
     await world.log()
     await world.sequencer.run()
 
-    assert world.watch.waiting_since is None
-    assert world.watch.problems(NOW) == []
+    assert world.watch.lag() == timedelta(0)
+    assert world.watch.problems() == []
 
 
 async def test_entries_are_found_by_whom_they_are_about(begin: Callable[..., World]) -> None:
-    """By every subject of a resolution, once each, and by the one a consent or a look-up names; by nobody for none."""
+    """By every subject of a resolution, once each, and by the one a consent or a look-up names; by nobody for none.
+
+    An outcome is found by its intent.
+    """
     world = begin()
     await world.log(1)
+    outcome = make_entry(
+        "aud_o",
+        EntryKind.outcome,
+        NOW,
+        caller="hall",
+        request="res_2",
+        facts={"subjects": {"agent": "sub_a"}},
+    )
     for number, facts in enumerate(
         (
             {"subjects": {"applicant": "sub_a", "agent": "sub_a", "spouse": "sub_b"}},
@@ -357,9 +384,10 @@ async def test_entries_are_found_by_whom_they_are_about(begin: Callable[..., Wor
         )
     ):
         entry = make_entry(
-            f"aud_x{number}", EntryKind.outcome, NOW, caller="hall", request="res_2", facts=facts
+            f"aud_x{number}", EntryKind.intent, NOW, caller="hall", request="res_2", facts=facts
         )
         await world.store.gates.commit([GateRequest((), lambda _, entry=entry: GateWrite(entry, None))])
+    await world.store.gates.commit([GateRequest((), lambda _: GateWrite(outcome, None))])
     await world.sequencer.run()
 
     async def about(ref: str) -> list[tuple[int, str]]:

@@ -1,7 +1,7 @@
-"""Look-ups: subject references remembered, one round trip for all who ask at once."""
+"""Look-ups: subject references and keys, never remembered, one round trip for all who ask at once."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import count
@@ -13,12 +13,13 @@ from field_registry import Subject, SubjectKind
 from gateway.errors import StoreUnavailable
 from gateway.lookups import SubjectReferences
 from gateway.records import NewSubject
-from gateway.security import KeyRing, Pseudonyms
+from gateway.security import KeyRing, Pseudonyms, WrappedKeys
 from gateway.store import MemoryStore
 from gateway.store.refusals import unavailable
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
-PSEUDONYMS = Pseudonyms(KeyRing([b"k" * 32]))
+RING = KeyRing([b"k" * 32])
+PSEUDONYMS, KEYS = Pseudonyms(RING), WrappedKeys(RING)
 
 
 class Counted:
@@ -28,6 +29,10 @@ class Counted:
         self.part = part
         self.calls: list[Any] = []
         self.is_away = False
+
+    async def keys(self, refs: Sequence[str]) -> Mapping[str, bytes]:
+        """As the part does."""
+        return dict(await self.part.keys(refs))
 
     async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
         """As the part does."""
@@ -49,7 +54,7 @@ class World:
         """Over the counted part, with references that count up."""
         numbers = count(1)
         return SubjectReferences(
-            self.store, PSEUDONYMS, lambda: NOW, lambda prefix, _: f"{prefix}_{next(numbers)}"
+            self.store, PSEUDONYMS, lambda: NOW, lambda prefix, _: f"{prefix}_{next(numbers)}", KEYS
         )
 
 
@@ -82,7 +87,7 @@ async def test_a_subject_has_one_reference_for_good(counted: World) -> None:
     ]
 
     assert len(set(refs)) == 1
-    assert len(counted.subjects.calls) == 2  # once in each process
+    assert len(counted.subjects.calls) == 3  # each time: another process may have erased the subject
 
 
 async def test_different_subjects_have_different_references(counted: World) -> None:
@@ -105,7 +110,7 @@ async def test_a_key_tells_nothing_of_the_identifier(counted: World) -> None:
     assert "11010119000307002X" not in key + await references.ref_of(key, "person")
 
 
-async def test_a_failed_look_up_is_not_remembered(counted: World) -> None:
+async def test_an_outage_ends(counted: World) -> None:
     """After the outage the subject gets its reference."""
     references = counted.references()
     counted.subjects.is_away = True
@@ -116,11 +121,29 @@ async def test_a_failed_look_up_is_not_remembered(counted: World) -> None:
     assert (await references.ref_of("k", "person")).startswith("sub_")
 
 
-async def test_what_a_gate_found_is_remembered(counted: World) -> None:
-    """A reference that came with a consent is not looked up again."""
+async def test_a_subject_has_a_key_from_the_first(counted: World) -> None:
+    """It is the same at every look, and another subject's is another."""
     references = counted.references()
-    references.remember({"k": "sub_7"})
+    one, other = [await references.ref_of(key, "person") for key in ("k", "l")]
 
-    assert references.known("k") == await references.ref_of("k", "person") == "sub_7"
-    assert references.known("other") is None
-    assert counted.subjects.calls == []
+    keys = await references.keys_of((one, other))
+
+    assert await references.key_for(one) == keys[one]
+    assert keys[one].material != keys[other].material
+    assert len(keys[one].material) == 32
+
+
+async def test_who_has_no_key_is_left_out(counted: World) -> None:
+    """A subject from before there were keys, and one that does not exist."""
+    await counted.store.subjects.refs({"old": NewSubject("person", "sub_old", NOW)})
+
+    assert await counted.references().keys_of(("sub_old", "sub_of_nobody")) == {}
+    assert await counted.references().key_for("sub_old") is None
+
+
+def test_a_key_shows_itself_to_nobody(counted: World) -> None:
+    """Neither in a traceback nor in a log that prints what it is given."""
+    key = KEYS.open(KEYS.new("sub_1"), "sub_1")
+
+    assert key is not None
+    assert repr(key) == "SubjectKey(ref='sub_1')"

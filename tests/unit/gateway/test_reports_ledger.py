@@ -12,7 +12,15 @@ from forms.definition import Field, Form, Group, Role
 from gateway.records import EntryKind
 from gateway.reports.ledger import Names, uses
 from gateway.reports.ledger_lines import lines_of
-from gateway.reports.ledger_words import EVENTS, GROUNDS, REASONS, RESULTS, SILENCES, Language
+from gateway.reports.ledger_words import (
+    ABOUT_NOBODY,
+    EVENTS,
+    GROUNDS,
+    REASONS,
+    RESULTS,
+    SILENCES,
+    Language,
+)
 from gateway.reports.use import Use, as_document
 from policies.grounds import GroundKind, ReasonCode
 
@@ -435,6 +443,26 @@ def test_every_code_has_its_words() -> None:
     assert set(REASONS) == set(ReasonCode)
     assert set(GROUNDS) == set(GroundKind)
     assert set(SILENCES) == set(OutcomeCode) - FILLED
-    assert {kind for kind in EntryKind if kind.startswith("consent.")} <= set(EVENTS)
     tables = (REASONS, GROUNDS, SILENCES, EVENTS, RESULTS)
     assert all(zh and en and zh != en for table in tables for zh, en in table.values())
+
+
+def test_every_kind_of_entry_about_a_person_has_its_words() -> None:
+    """A new kind is either told in words or declared to be about nobody; forgetting both fails here."""
+    of_resolutions = {"intent", "outcome", "outcome.reread"}
+
+    assert set(EntryKind) - of_resolutions - set(EVENTS) - ABOUT_NOBODY == set()
+    assert set(EVENTS) & ABOUT_NOBODY == set()
+    assert set(EVENTS) | ABOUT_NOBODY <= set(EntryKind)
+
+
+@pytest.mark.parametrize("kind", sorted(set(EVENTS) - {"audit.lookup"}))
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_what_an_entry_does_not_tell_stays_out(kind: str, language: Language) -> None:
+    """Of any kind, the barest entry that names the person is told in its words and breaks nothing."""
+    bare = {"id": "aud_9", "kind": kind, "at": AT, "caller": "hall", "subjects": [ME]}
+
+    use = only(bare, names=Names(language))
+
+    assert (use.kind, use.entry, use.items, use.ground) == (kind, "aud_9", (), ())
+    assert EVENTS[kind][language == "en"] in text(use, language)

@@ -14,7 +14,14 @@ from joserfc import jws
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from gateway.cache import MemoryCache
-from gateway.errors import CacheUnavailable, GatewayError, NotAllowed, NotAuthenticated, OAuthError
+from gateway.errors import (
+    CacheUnavailable,
+    GatewayError,
+    NotAllowed,
+    NotAuthenticated,
+    OAuthError,
+    StoreUnavailable,
+)
 from gateway.records import Caller, Client
 from gateway.security import (
     KeyRing,
@@ -25,7 +32,9 @@ from gateway.security import (
     oauth_answer,
     require_roles,
 )
+from gateway.security.proofs import ProofMemory
 from gateway.settings import Settings
+from gateway.store.replays import MemoryReplays
 
 NOW = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 AT = int(NOW.timestamp())
@@ -54,12 +63,12 @@ class FakeClients:
         return self._clients.get(client_id)
 
 
-class LostCache(MemoryCache):
-    """A cache that cannot be reached."""
+class LostReplays(MemoryReplays):
+    """A database that cannot be reached."""
 
-    async def add_once(self, key: str, ttl: timedelta) -> bool:
-        """As the port promises when the cache is away."""
-        raise CacheUnavailable("cache_unavailable", "Try again.")
+    async def add_once(self, key: str, until: datetime) -> bool:
+        """As the port promises when the database is away."""
+        raise StoreUnavailable("store_unavailable", "Try again.")
 
 
 def make_client(client_id: str = "hall", **changes: Any) -> Client:
@@ -91,8 +100,10 @@ class Clock:
 
 def make_service(settings: Settings = SETTINGS, ring: KeyRing = RING, **parts: Any) -> TokenService:
     """A token service with an empty replay memory and a clock that stands still."""
+    replays = parts.get("replays") or MemoryReplays()
+    proofs = ProofMemory(MemoryCache(), replays)
     return TokenService(
-        settings, ring, **{"clients": CLIENTS, "replay": MemoryCache(), "clock": Clock()} | parts
+        settings, ring, **{"clients": CLIENTS, "replays": replays, "proofs": proofs, "clock": Clock()} | parts
     )
 
 
@@ -390,15 +401,16 @@ async def test_clients_do_not_share_ids(service: TokenService) -> None:
 
 
 async def test_an_assertion_is_remembered_for_as_long_as_it_would_pass() -> None:
-    """Between its last valid second and its being forgotten there is no gap."""
-    clock, seconds = Clock(), [0.0]
-    service = make_service(clock=clock, replay=MemoryCache(monotonic=lambda: seconds[0]))
+    """Between its last valid second and its being forgotten there is no gap, however often what is over is purged."""
+    clock, replays = Clock(), MemoryReplays()
+    service = make_service(clock=clock, replays=replays)
     assertion = make_assertion()
     await service.issue(form_of(assertion), None)
 
     reasons = set()
     for passed in range(1, 200):
-        clock.now, seconds[0] = NOW + timedelta(seconds=passed), float(passed)
+        clock.now = NOW + timedelta(seconds=passed)
+        await replays.purge(clock.now)
         reasons.add((await refusal(service, form_of(assertion))).reason)
 
     assert reasons == {"replayed", "claims_wrong"}
@@ -412,9 +424,19 @@ async def test_a_refused_assertion_does_not_use_up_its_id(service: TokenService)
 
 
 async def test_without_the_replay_memory_nobody_gets_a_token() -> None:
-    """Losing the cache makes the service refuse, never permit."""
-    with pytest.raises(CacheUnavailable):
-        await make_service(replay=LostCache()).issue(form_of(make_assertion()), None)
+    """Without the database nobody can say whether an assertion was used: refused, never permitted."""
+    with pytest.raises(StoreUnavailable):
+        await make_service(replays=LostReplays()).issue(form_of(make_assertion()), None)
+
+
+async def test_no_cache_can_let_an_assertion_through_twice() -> None:
+    """Every cache lost, every process restarted: what the database knows stays used."""
+    replays, assertion = MemoryReplays(), make_assertion()
+    await make_service(replays=replays).issue(form_of(assertion), None)
+
+    restarted = make_service(replays=replays)
+
+    assert (await refusal(restarted, form_of(assertion))).reason == "replayed"
 
 
 @pytest.mark.parametrize(
@@ -588,8 +610,8 @@ def our_key() -> OKPKey:
 def token_claims(**changes: Any) -> dict[str, Any]:
     """The claims of a good token, with changes; None takes a claim away."""
     good = {
-        "iss": "https://gate", "aud": "oncegate", "sub": "hall", "iat": AT, "exp": AT + 300, "roles": ["renderer"],
-        "department": "d",
+        "iss": "https://gate", "aud": "oncegate", "sub": "hall", "client_id": "hall", "iat": AT, "exp": AT + 300,
+        "roles": ["renderer"], "department": "d",
     }  # fmt: skip
     return {name: value for name, value in (good | changes).items() if value is not None}
 
@@ -659,6 +681,69 @@ async def test_the_memory_of_tokens_is_bounded(service: TokenService, token: str
 
     assert len(service._tokens._known) == 4_096
     assert service.authenticate(f"Bearer {token}", NOW).id == "hall"
+
+
+# --- what a client may at present
+
+
+PORTAL = {"roles": frozenset({"portal"})}
+
+
+class Listed(FakeClients):
+    """Clients that can be read page by page."""
+
+    async def listing(self, *, after: str, limit: int) -> list[Client]:
+        """As the port promises."""
+        return [self._clients[each] for each in sorted(self._clients) if each > after][:limit]
+
+
+@pytest.mark.parametrize(
+    ("caller", "changes", "code"),
+    [
+        (Caller("hall", "d", frozenset({"renderer"})), {}, None),
+        (Caller("hall", "d", frozenset({"renderer"})), {"disabled_at": NOW}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"renderer", "auditor"})), {}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"renderer"})), {"bound": "dpop"}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"renderer"})), {"bound": "mtls"}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"renderer"})), {"bound": "something newer"}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"person"}), person="sub_1"), PORTAL, None),
+        (Caller("hall", "d", frozenset({"person"}), person="sub_1"), PORTAL | {"disabled_at": NOW}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"person"}), person="sub_1"), {}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"person"}), person="sub_1"), PORTAL | {"bound": "dpop"}, "token_revoked"),
+        (Caller("hall", "d", frozenset({"auditor"}), session="ses_1"), {"disabled_at": NOW}, None),
+        (Caller("new", "d", frozenset({"renderer"})), {}, None),
+    ],
+    ids=[
+        "as registered", "disabled", "fewer roles", "must bind to a key", "must bind to a certificate", "unknown binding",
+        "a person's", "a person's, of a disabled portal", "a person's, of a portal no more",
+        "a person's, of a portal that must bind", "an operator's", "of a client newer than the look",
+    ],
+)  # fmt: skip
+async def test_a_token_is_worth_what_its_client_may_now(
+    caller: Caller, changes: dict[str, Any], code: str | None
+) -> None:
+    """From the next look at the clients on, remembered tokens too; whom nobody has looked at yet is believed."""
+    service = make_service(clock=(clock := Clock()))
+    header = f"Bearer {service.issue_to(caller, 300)}"
+    service.authenticate(header, NOW)
+    clock.now = NOW + timedelta(seconds=2)
+
+    await service.take_up(Listed(make_client(**changes)))
+
+    if code is None:
+        assert service.authenticate(header, clock.now) == caller
+    else:
+        assert code_of(service, header, clock.now) == code
+
+
+async def test_looking_again_without_news_verifies_nothing_anew(service: TokenService, token: str) -> None:
+    """Clients that are as they were cost their callers nothing."""
+    await service.take_up(Listed(make_client()))
+    service.authenticate(f"Bearer {token}", NOW)
+
+    await service.take_up(Listed(make_client()))
+
+    assert len(service._tokens._known) == 1
 
 
 # --- roles

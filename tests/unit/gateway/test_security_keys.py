@@ -145,6 +145,14 @@ def test_equal_subjects_have_one_blind_index() -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", pseudonyms.blind_index(PERSON))
 
 
+def test_a_temporary_card_names_the_same_person() -> None:
+    """112 holds the number of 111: one person has one reference, one history and one key, whichever they show."""
+    pseudonyms = Pseudonyms(KeyRing([OLD]))
+    temporary = Subject(SubjectKind.person, "112", PERSON.id_no)
+
+    assert pseudonyms.blind_index(temporary) == pseudonyms.blind_index(PERSON)
+
+
 @pytest.mark.parametrize(
     "other",
     [

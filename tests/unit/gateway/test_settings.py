@@ -392,3 +392,45 @@ def test_the_table_shows_types_and_defaults_in_words(name: str, shown: tuple[str
     row = next(row for row in settings_table() if row.name == name)
 
     assert (row.type, row.default) == shown
+
+
+# --- certificates of callers
+
+
+BEHIND = {
+    "behind_tls_proxy": True,
+    "client_certificate_header": "Client-Cert",
+    "trusted_proxies": ["10.0.0.7/32"],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"behind_tls_proxy": False}, "without behind_tls_proxy"),
+        ({"trusted_proxies": []}, "without trusted_proxies"),
+        ({"trusted_proxies": ["10.0.0.0/8"]}, "wider than /24"),
+        ({"trusted_proxies": ["10.0.0.7/32", "0.0.0.0/0"]}, "wider than /24"),
+        ({"trusted_proxies": ["fd00::/48"]}, "wider than /64"),
+    ],
+)
+def test_production_refuses_certificates_that_anybody_could_write(
+    safe: dict[str, Any], change: dict[str, Any], says: str
+) -> None:
+    """A header that is believed from everybody, or from nobody, is said so, and the service does not start."""
+    with pytest.raises(UnsafeSettings) as caught:
+        require_safe(Settings(**safe | BEHIND | change))
+
+    assert says in " ".join(caught.value.sentences)
+
+
+def test_production_accepts_certificates_from_a_named_proxy(safe: dict[str, Any]) -> None:
+    """One proxy, by its address."""
+    assert unsafe_settings(Settings(**safe | BEHIND)) == ()
+
+
+@pytest.mark.parametrize("name", ["Authorization", "dpop", "Host", "Cookie", "X", "a b", "X-Cert:"])
+def test_a_header_with_a_meaning_of_its_own_names_no_certificate(name: str) -> None:
+    """Neither can what is no header's name."""
+    with pytest.raises(ValueError, match="client_certificate_header"):
+        Settings(client_certificate_header=name)

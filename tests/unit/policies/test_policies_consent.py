@@ -1,22 +1,31 @@
 """C1 to C9: each test names its own reason, in a fixed order."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from policies.consent import ConsentState, covers, stands
+from policies.consent import ConsentState, Frequency, covers, names, stands, take
 from policies.grounds import ReasonCode
 
+NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+TICK = timedelta(microseconds=1)
 FAILURES: list[tuple[str, dict[str, Any], ReasonCode]] = [
     ("C1", {"subject_key": "key-of-spouse"}, ReasonCode.consent_other_subject),
     ("C2", {"purpose": "water.intake"}, ReasonCode.consent_other_purpose),
     ("C2 form", {"form": "another-form"}, ReasonCode.consent_other_purpose),
+    ("C2 case", {"case_key": "key-of-another-case"}, ReasonCode.consent_other_case),
     ("C3", {"recipients": frozenset({"水利"})}, ReasonCode.consent_other_recipient),
     ("C4", {"state": ConsentState.withdrawn}, ReasonCode.consent_withdrawn),
     ("C5", {"not_before": timedelta(seconds=1)}, ReasonCode.consent_not_yet),
     ("C6", {"expires_at": timedelta(0)}, ReasonCode.consent_expired),
     ("C7", {"uses_left": 0}, ReasonCode.consent_used_up),
+    (
+        "C7 often",
+        {"frequency": Frequency(1, timedelta(days=1), NOW - timedelta(hours=1), 1)},
+        ReasonCode.consent_too_often,
+    ),
     ("C8", {"permitted": frozenset()}, ReasonCode.item_not_covered),
     ("C9", {"denied": frozenset({"person.name"})}, ReasonCode.item_refused),
 ]
@@ -69,8 +78,8 @@ def test_only_given_and_renewed_release(make, state):
         (ConsentState.refused, ReasonCode.consent_refused),
         (ConsentState.paused, ReasonCode.consent_paused),
         (ConsentState.expired, ReasonCode.consent_expired),
-        (ConsentState.terminated, ReasonCode.consent_not_given),
-        (ConsentState.invalidated, ReasonCode.consent_not_given),
+        (ConsentState.terminated, ReasonCode.consent_ended),
+        (ConsentState.invalidated, ReasonCode.consent_ended),
     ],
 )
 def test_a_state_that_does_not_release_says_why(make, state, reason):
@@ -118,3 +127,66 @@ def test_a_consent_for_one_form_covers_that_form(make):
     coverage = covers(make.consent(form="vehicle-annual-review"), make.ask(), make.request())
 
     assert coverage.covers
+
+
+@pytest.mark.parametrize(("asked", "covers_it"), [("key-1", True), ("key-2", False), (None, False)])
+def test_a_consent_for_one_case_covers_that_case(make, asked, covers_it):
+    """Another case, or none named, is not what was agreed to."""
+    coverage = covers(make.consent(case_key="key-1"), make.ask(), make.request(case_key=asked))
+
+    assert coverage.covers is covers_it
+
+
+def test_a_consent_for_no_case_covers_any(make):
+    """Naming a case takes nothing from a consent that names none."""
+    assert covers(make.consent(), make.ask(), make.request(case_key="key-1")).covers
+
+
+def test_an_item_that_has_changed_is_outdated(make):
+    """Its own reason, after every other; an item refused, or not agreed to, is told first."""
+    consent = make.consent(permitted=frozenset({"person.name", "person.phone"}))
+
+    assert names(consent, "person.name", {"person.name"}).reason is ReasonCode.consent_outdated
+    assert names(consent, "person.phone", {"person.name"}).covers
+    assert names(consent, "person.sex", {"person.sex"}).reason is ReasonCode.item_not_covered
+
+
+# ---------------------------------------------------------------- how often
+
+
+def test_a_window_begins_with_its_first_use_and_ends_after_its_length(make):
+    """Two a hour: the third waits until an hour after the first, to the microsecond; then the count begins anew."""
+    standing = make.standing(frequency=Frequency(2, HOUR))
+    first = take(standing, NOW)
+    second = take(first, NOW + HOUR / 2)
+
+    assert take(second, NOW + HOUR - TICK) is None
+    assert stands(second, NOW + HOUR - TICK).reason is ReasonCode.consent_too_often
+    assert stands(second, NOW + HOUR).covers
+    third = take(second, NOW + HOUR)
+    assert third.frequency == Frequency(2, HOUR, NOW + HOUR, 1)
+
+
+def test_a_clock_that_is_set_back_permits_no_more(make):
+    """Before the window began counts as inside it."""
+    used_up = take(make.standing(frequency=Frequency(1, HOUR)), NOW)
+
+    assert take(used_up, NOW - 5 * HOUR) is None
+    assert not stands(used_up, NOW - 5 * HOUR).covers
+
+
+def test_uses_and_frequency_count_together(make):
+    """A use is taken of both, and either ends it."""
+    standing = make.standing(uses_left=1, frequency=Frequency(5, HOUR))
+
+    last = take(standing, NOW)
+
+    assert (last.uses_left, last.frequency.used) == (0, 1)
+    assert take(last, NOW) is None
+
+
+def test_nothing_changes_where_nothing_counts(make):
+    """A consent without limits is the same object after a use: there is nothing to write."""
+    standing = make.standing()
+
+    assert take(standing, NOW) is standing

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from policies.errors import BadPeriod
-from policies.retention import PERIODS, Bound, periods_with
+from policies.retention import PERIODS, Bound, ErasureReason, held_until, periods_with
 
 
 def test_what_is_kept_how_long():
@@ -64,3 +64,32 @@ def test_an_unknown_period_is_refused():
 def test_every_period_cites_its_rule():
     """Each length has a law behind it and a direction."""
     assert all(period.citation and period.bound in Bound for period in PERIODS.values())
+
+
+NEWEST = datetime(2026, 11, 21, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_held"),
+    [
+        (ErasureReason.person_request, True),
+        (ErasureReason.retention_over, True),
+        (ErasureReason.court_order, False),
+        (ErasureReason.unlawful, False),
+    ],
+)
+def test_only_some_reasons_go_before_the_law(reason, is_held):
+    """A request waits three years from the newest record; so does who only says that they are over."""
+    until = held_until(NEWEST, reason, NEWEST)
+
+    assert until == (PERIODS["log"].ends(NEWEST) if is_held else None)
+
+
+def test_what_was_held_is_free_on_the_day():
+    """The last moment is exclusive, and the longest of the periods counts."""
+    longer = periods_with({"consents": timedelta(days=2000)})
+    until = NEWEST + timedelta(days=2000)
+    before, then = until - timedelta(microseconds=1), until
+
+    assert held_until(NEWEST, ErasureReason.person_request, before, longer) == until
+    assert held_until(NEWEST, ErasureReason.person_request, then, longer) is None

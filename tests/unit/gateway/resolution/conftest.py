@@ -23,10 +23,12 @@ from gateway.records import (
     Actor,
     Caller,
     ConsentEvent,
+    Entry,
     EntryKind,
     GateRequest,
     GateView,
     GateWrite,
+    NewSubject,
     StoredConsent,
 )
 from gateway.resolution.commands import ResolveCommand
@@ -37,7 +39,7 @@ from gateway.resolution.pipeline import SourcePool
 from gateway.resolution.plan import Plan, make_plan
 from gateway.resolution.settle import Settled, settle
 from gateway.runtime import Runtime
-from gateway.security import Envelope, Pseudonyms, new_reference
+from gateway.security import Envelope, Pseudonyms, WrappedKeys, new_reference
 from gateway.security.keys import KeyRing
 from gateway.settings import Settings
 from gateway.store.memory import MemoryStore
@@ -236,9 +238,25 @@ class Bench:
         plan = self.plan(form, **changes)
         return settle(plan, self.decisions(plan, **(decide or {})), self.replies(plan, said), self.now)
 
+    @staticmethod
+    def no_end(stored: Any) -> Any:
+        """For an erasure that ends no consent."""
+        raise AssertionError(stored)
+
+    def erased(self, done: Any) -> Entry:
+        """The entry of an erasure."""
+        return make_entry(
+            "aud_erased",
+            EntryKind.subject_erased,
+            self.now,
+            caller="t",
+            request=None,
+            facts={"drafts": done.drafts},
+        )
+
     def references(self, store: Store) -> SubjectReferences:
-        """References of the subjects in that store, none of them remembered yet."""
-        return SubjectReferences(store, Pseudonyms(RING), lambda: NOW, new_reference)
+        """References of the subjects in that store."""
+        return SubjectReferences(store, Pseudonyms(RING), lambda: NOW, new_reference, WrappedKeys(RING))
 
     def passage(self, plan: Plan, **changes: Any) -> Passage:
         """That plan on its way through both gates."""
@@ -251,12 +269,12 @@ class Bench:
         keys = {role: f"key-{number}" for number, role in enumerate(plan.subjects, 1)}
         request = Request("M-1", "test-form", "test.purpose", "政务服务", frozenset(), keys, self.now)
         command = self.command(consents=tuple(sorted(consents_of(decisions))))
-        refs = {key: key.replace("key-", "sub_") for key in keys.values()}
+        new = {key: NewSubject("person", key.replace("key-", "sub_"), self.now) for key in keys.values()}
 
         def judge(consents: Mapping[str, Consent], *, now: datetime) -> tuple[Decision, ...]:
             return rejudge(decisions, consents, now)
 
-        _, judged = await note_intent(plan, Identified("res_1", command, request, refs, {}), judge, runtime)
+        _, judged = await note_intent(plan, Identified("res_1", command, request, new), judge, runtime)
         return judged
 
     def consent(self, consent_id: str = "cns_a", subject_key: str = "", **changes: Any) -> Consent:
@@ -332,6 +350,7 @@ def runtime(bench: Bench, ledger: Ledger) -> Runtime:
         library=Library(store),
         ledger=ledger,
         sealer=Envelope(ring),
+        keys=WrappedKeys(ring),
         subjects=bench.references(store),
         telemetry=telemetry,
         sources=SourcePool({}, {}),

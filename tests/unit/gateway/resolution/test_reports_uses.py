@@ -1,6 +1,7 @@
 """The ledger of one subject as a use case: everything found, named from what is published, and the look-up logged."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,10 @@ from gateway.audit.guard import Guard
 from gateway.audit.log import AuditLog
 from gateway.audit.note import Signer, Verifier
 from gateway.audit.sequencer import Sequencer
-from gateway.errors import StoreUnavailable
+from gateway.errors import NotValid, StoreUnavailable
 from gateway.records import Client, Entry, EntryKind, GateRequest, GateWrite
-from gateway.reports.uses import Ledger, ledger_of
+from gateway.reports.own_uses import own_use_document
+from gateway.reports.uses import Ledger, OwnUses, ledger_of, own_uses
 from gateway.runtime import Runtime
 
 SIGNER = Signer.from_seed("log.example/1", b"\x01" * 32)
@@ -85,15 +87,18 @@ async def lookups(runtime: Runtime) -> list[Entry]:
     return [entry for entry in entries if entry.kind is EntryKind.audit_lookup]
 
 
+def reread_of(*refs: str) -> Mapping[str, Any]:
+    """What an answer read again tells."""
+    return {"form": ["gone", 1], "department": "公安", "result": "released", "ended": [], "subjects": refs}
+
+
 async def test_an_answer_read_again_is_found_by_its_resolution(
     runtime: Runtime, ann: Subject, ref: str, write: Write, place: Any
 ) -> None:
-    """Its entry names no subject; that of its intent leads to it. Others' readings are not mine."""
+    """It names whom it is about; its intent says what was in it. Others' readings are not mine."""
     await write("aud_1", EntryKind.intent, **use_of(ref))
-    await write("aud_2", EntryKind.reread, form=["gone", 1], department="公安", result="released", ended=[])
-    await write(
-        "aud_3", EntryKind.reread, "res_2", form=["gone", 1], department="公安", result="released", ended=[]
-    )
+    await write("aud_2", EntryKind.reread, **reread_of(ref))
+    await write("aud_3", EntryKind.reread, "res_2", **reread_of("sub_other"))
     await place()
 
     found = await told(ann, runtime)
@@ -126,7 +131,7 @@ async def test_looking_is_an_entry_that_names_nobody(
     (entry,) = await lookups(runtime)
     leaf = orjson.loads(entry.leaf)
     assert (leaf["caller"], leaf["subject"], leaf["shown"]) == ("auditor", ref, 1)
-    assert leaf.keys() == {"v", "id", "kind", "at", "caller", "subject", "shown"}
+    assert leaf.keys() == {"v", "id", "kind", "at", "caller", "subject", "what", "shown"}
     assert ann.id_no.encode() not in entry.leaf
 
 
@@ -173,3 +178,96 @@ async def test_a_long_ledger_is_read_to_its_end(
 
     assert [use.entry for use in found.uses] == ["aud_1001", "aud_1002"]
     assert found.earlier == 1_001
+
+
+# ---------------------------------------------------------------- one's own
+
+
+async def own(ref: str, runtime: Runtime, cursor: str = "", limit: int = 50) -> OwnUses:
+    """One page of the person's own uses."""
+    return await own_uses(ref, runtime, cursor=cursor, limit=limit, language="zh")
+
+
+async def test_a_person_reads_their_own_uses_newest_first(
+    runtime: Runtime, ref: str, write: Write, place: Any
+) -> None:
+    """Uses with what came of them, readings again and look-ups by others, each once, page by page, counted in all."""
+    for number in range(5):
+        await write(f"aud_{number}a", EntryKind.intent, f"res_{number}", **use_of(ref))
+        done = {**use_of(ref), "result": "unknown", "fields": {}, "refusals": []}
+        await write(f"aud_{number}b", EntryKind.outcome, f"res_{number}", **done)
+    await write("aud_6", EntryKind.reread, "res_1", **reread_of(ref, "sub_other"))
+    await write("aud_7", EntryKind.audit_lookup, None, subject=ref, what="search", shown=3)
+    await place()
+
+    read: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = await own(ref, runtime, cursor, limit=2)
+        read += [use.entry for use in page.uses]
+        assert page.total == 7
+        cursor = page.cursor
+
+    assert read == ["aud_7", "aud_6", "aud_4a", "aud_3a", "aud_2a", "aud_1a", "aud_0a"]
+    assert {use.result.code for use in (await own(ref, runtime)).uses} == {"looked_up", "reread", "unknown"}
+
+
+async def test_looking_at_ones_own_is_one_entry_an_hour(
+    bench: Any, runtime: Runtime, ref: str, place: Any
+) -> None:
+    """However often they look, and whoever serves them; the next hour has one of its own, the next person too."""
+    for _ in range(3):
+        await own(ref, runtime)
+    await place()
+    await own(ref, runtime)
+    assert [orjson.loads(each.leaf)["caller"] for each in await lookups(runtime)] == ["person"]
+
+    await own("sub_other", runtime)
+    runtime.clock = lambda: bench.now + timedelta(hours=1)
+    await own(ref, runtime)
+
+    assert len(await lookups(runtime)) == 3
+    assert len({each.id for each in await lookups(runtime)}) == 3
+
+
+async def test_nothing_of_ones_own_is_shown_that_could_not_be_logged(runtime: Runtime, ref: str) -> None:
+    """No entry, no answer."""
+
+    class Unwritable:
+        async def pass_gate(self, request: object) -> Any:
+            raise StoreUnavailable("store_unavailable", "The database cannot be reached.")
+
+        async def drain(self) -> None:
+            pass
+
+    runtime.ledger = Unwritable()
+
+    with pytest.raises(StoreUnavailable):
+        await own(ref, runtime)
+
+
+@pytest.mark.parametrize("cursor", ["-1", "x", "1.5", "9" * 30, "١"])
+async def test_what_is_no_cursor_is_refused(runtime: Runtime, ref: str, cursor: str) -> None:
+    """With a sentence, and no statement that breaks."""
+    with pytest.raises(NotValid) as refused:
+        await own(ref, runtime, cursor)
+
+    assert refused.value.code == "cursor_invalid"
+
+
+async def test_a_use_is_told_in_words_and_names_no_officer(
+    runtime: Runtime, ref: str, write: Write, place: Any
+) -> None:
+    """Grounds and refusals in words beside their codes, where the proof is, and a paragraph; the kind of officer only."""
+    refused = ["applicant", "civil", ["person.phone"], False, "R-000", "no_consent"]
+    await write("aud_1", EntryKind.intent, **{**use_of(ref), "asks": [ASKED, refused]})
+    await place()
+
+    (use,) = (await own(ref, runtime)).uses
+    told = own_use_document(use, "zh")
+
+    assert told["refused"][0]["reason_text"] == "未取得授权"
+    assert told["ground"][0]["text"] == "授权 cns_a（规则 R-1）"
+    assert told["proof"] == {"available": True, "path": "/v1/audit/proofs/aud_1"}
+    assert (told["actor"], told["department"]) == ("窗口工作人员", "公安")
+    assert any("未取得授权" in line for line in told["lines"])

@@ -113,7 +113,7 @@ async def test_one_use_is_taken_of_each_consent_in_play(
     [
         (ConsentState.withdrawn, ReasonCode.consent_withdrawn),
         (ConsentState.paused, ReasonCode.consent_paused),
-        (ConsentState.invalidated, ReasonCode.consent_not_given),
+        (ConsentState.invalidated, ReasonCode.consent_ended),
         (None, ReasonCode.consent_unknown),
     ],
 )

@@ -86,7 +86,7 @@ async def test_one_subject_in_two_roles_is_one(bench: Any, runtime: Runtime) -> 
     couple = {"applicant": bench.ann, "spouse": bench.ann}
     passage, _ = await admitted(bench, runtime, subjects=couple)
 
-    assert len(identified(bench, runtime, subjects=couple).new_subjects) == 0
+    assert len(identified(bench, runtime, subjects=couple).new_subjects) == 1
     assert len(set(passage.subject_refs.values())) == 1
 
 
@@ -103,11 +103,38 @@ async def test_a_reference_stays_and_tells_nothing(bench: Any, runtime: Runtime)
 async def test_a_consent_brings_the_reference_it_was_recorded_under(
     bench: Any, runtime: Runtime, record: Any, consents: tuple[str, ...]
 ) -> None:
-    """With or without it, and whether or not it is remembered, the entries of a subject name the same reference."""
+    """With or without it the entries of a subject name the same reference."""
     await record()
     known = (await runtime.store.consents.read(["cns_a"]))["cns_a"].subject_ref
-    forgetful = replace(runtime, subjects=bench.references(runtime.store))
 
-    for each in (runtime, forgetful):
-        passage, _ = await admitted(bench, each, consents=consents)
-        assert passage.subject_refs == {"applicant": known}
+    passage, _ = await admitted(bench, runtime, consents=consents)
+
+    assert passage.subject_refs == {"applicant": known}
+
+
+@pytest.mark.parametrize("consents", [(), ("cns_a",)])
+async def test_every_subject_comes_with_its_key(
+    bench: Any, runtime: Runtime, record: Any, consents: tuple[str, ...]
+) -> None:
+    """Known or seen for the first time, brought along by a consent or not: the gate reads or makes the key."""
+    await record()
+    family = {"applicant": bench.ann, "spouse": bench.bob}
+
+    passage, _ = await admitted(bench, runtime, subjects=family, consents=consents)
+    again, _ = await admitted(bench, runtime, subjects=family, consents=consents)
+
+    assert set(passage.keys) == set(passage.subject_refs.values())
+    assert passage.keys == again.keys
+    assert len({key.material for key in passage.keys.values()}) == 2
+
+
+async def test_a_subject_that_was_erased_is_another_one_from_then_on(bench: Any, runtime: Runtime) -> None:
+    """Nothing of it is remembered by the process: the next request refers to a new subject with a new key."""
+    before, _ = await admitted(bench, runtime)
+    ref = before.subject_refs["applicant"]
+    await runtime.store.subjects.erase(ref, bench.now, end=bench.no_end, entry=bench.erased)
+
+    after, _ = await admitted(bench, runtime)
+
+    assert after.subject_refs["applicant"] != ref
+    assert ref not in after.keys

@@ -61,12 +61,12 @@ async def test_it_is_closed_once(bench: Any, logged: Runtime) -> None:
 
 
 @pytest.mark.parametrize(
-    ("ago", "closed"), [(LOST_AFTER, 0), (LOST_AFTER + timedelta(seconds=1), 1), (timedelta(days=2), 0)]
+    ("ago", "closed"), [(LOST_AFTER, 0), (LOST_AFTER + timedelta(seconds=1), 1), (timedelta(hours=23), 1)]
 )
 async def test_only_what_cannot_be_at_work_any_more(
     bench: Any, logged: Runtime, ago: timedelta, closed: int
 ) -> None:
-    """A request may take a minute; what is older than a day was looked at by the process before."""
+    """A request may take a minute, and its answer is not given up before."""
     await note(logged, bench, EntryKind.intent, "res_1", ago)
 
     assert await LostIntents().close(logged) == closed
@@ -90,3 +90,27 @@ async def test_later_rounds_look_at_what_is_new(bench: Any, logged: Runtime) -> 
     await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=2))
 
     assert await lost.close(logged) == 1
+
+
+async def test_what_a_long_outage_left_behind_is_closed(bench: Any, logged: Runtime) -> None:
+    """However old, a day at a time from the newest on; then it is never looked at again."""
+    for days in (2, 5, 40):
+        await note(logged, bench, EntryKind.intent, f"res_{days}", timedelta(days=days))
+    lost = LostIntents()
+
+    closed = [await lost.close(logged) for _ in range(45)]
+
+    assert [number for number in closed if number] == [1, 1, 1]
+    assert closed[0] == 1
+    for days in (2, 5, 40):
+        assert [told["result"] for told in await outcomes(logged, f"res_{days}")] == ["unknown"]
+
+
+async def test_an_answer_that_was_only_late_stands_beside(bench: Any, logged: Runtime) -> None:
+    """Taken for lost while it was still at work: both outcomes stay in the log."""
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=5))
+    await LostIntents().close(logged)
+    await note(logged, bench, EntryKind.outcome, "res_1", timedelta(0))
+
+    assert len(await outcomes(logged, "res_1")) == 2
+    assert await LostIntents().close(logged) == 0

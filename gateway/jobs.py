@@ -1,0 +1,108 @@
+"""What every worker does by itself, again and again, beside answering requests.
+
+Each job may run on several workers at once: the database lets one of them do the work, or doing it twice changes
+nothing. A job that fails runs again; what it leaves undone is told by /readyz or by the log.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from fastapi import FastAPI
+
+from gateway.audit.forgotten import Forgotten
+from gateway.audit.noting import note
+from gateway.audit.thinning import Thinning
+from gateway.consents.expiry import expire_consents
+from gateway.consents.request_jobs import close_requests
+from gateway.errors import LogUnsound, StoreUnavailable
+from gateway.records import EntryKind
+from gateway.resolution.drafts import purge_drafts
+from gateway.resolution.lost import LostIntents
+from gateway.runtime import Runtime
+from gateway.security.rate_sharing import EVERY_SECONDS, RateSharing
+from gateway.telemetry import get_logger, locations
+
+log = get_logger(__name__)
+
+Job = Callable[[], Awaitable[Any]]
+
+_PURGE_SECONDS = timedelta(minutes=10).total_seconds()
+_CLOSE_SECONDS = 30.0
+_THIN_SECONDS = timedelta(minutes=30).total_seconds()
+_FLUSH_SECONDS = 1.0
+
+
+def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
+    """Every job of a worker, at work. `refresh`: takes up what is published."""
+    runtime: Runtime = app.state.runtime
+    jobs = [
+        (runtime.settings.registry_refresh_seconds, refresh),
+        *_keeping_jobs(runtime),
+        *_log_jobs(app),
+        *_caller_jobs(app),
+    ]
+    return [asyncio.create_task(_every(seconds, job)) for seconds, job in jobs]
+
+
+def _keeping_jobs(runtime: Runtime) -> list[tuple[float, Job]]:
+    """What ends when its time is over: seconds between, and what."""
+    return [
+        (_PURGE_SECONDS, lambda: purge_drafts(runtime)),
+        (_PURGE_SECONDS, lambda: expire_consents(runtime)),
+        (_PURGE_SECONDS, lambda: close_requests(runtime)),
+        (_PURGE_SECONDS, lambda: runtime.store.replays.purge(runtime.clock())),
+    ]
+
+
+def _log_jobs(app: FastAPI) -> list[tuple[float, Job]]:
+    """What keeps the log in order."""
+    runtime: Runtime = app.state.runtime
+    tree, clock = runtime.store.log, runtime.clock
+    lost, thinning, forgotten = LostIntents(), Thinning(tree), Forgotten(tree, runtime.new_reference)
+    return [
+        (runtime.settings.log_sequence_ms / 1000, lambda: sequence(app)),
+        (_CLOSE_SECONDS, lambda: lost.close(runtime)),
+        (_CLOSE_SECONDS, lambda: forgotten.run(clock())),
+        (_THIN_SECONDS, lambda: thinning.run(clock())),
+    ]
+
+
+def _caller_jobs(app: FastAPI) -> list[tuple[float, Job]]:
+    """What is done about callers."""
+    runtime: Runtime = app.state.runtime
+    jobs: list[tuple[float, Job]] = [
+        (
+            runtime.settings.registry_refresh_seconds,
+            lambda: app.state.tokens.take_up(runtime.store.clients),
+        ),
+        (_FLUSH_SECONDS, app.state.refusals.flush),
+    ]
+    if app.state.rate_account is not None:
+        jobs.append((EVERY_SECONDS, RateSharing(app.state.limits, app.state.rate_account).settle))
+    return jobs
+
+
+async def sequence(app: FastAPI) -> None:
+    """One round of the sequencer; that it refuses the database is an entry, once each time that begins."""
+    runtime: Runtime = app.state.runtime
+    was_unsound = runtime.watch.is_unsound
+    try:
+        await app.state.sequencer.run()
+    except LogUnsound as error:
+        if not was_unsound:
+            await note(EntryKind.log_refused, {"found": error.errors[0]["code"]}, runtime)
+        raise
+
+
+async def _every(seconds: float, job: Job) -> None:
+    """Run a job again and again, whatever becomes of it once; a job that ends for good would end unnoticed."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await job()
+        except (StoreUnavailable, LogUnsound):
+            pass  # waited out, or for an operator: the store has logged it, /readyz says it
+        except Exception as error:  # noqa: BLE001  (it runs again; ending for good would go unnoticed)
+            log.error("job_failed", exception=type(error).__name__, at=locations(error))

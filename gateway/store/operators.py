@@ -1,0 +1,253 @@
+"""Operators and their sessions, in SQL and in memory. Every change rides with its entry; tries are counted first.
+
+Only one of two who log in with the same code gets in: the step is a compare-and-set, and it decides.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, Row, insert, or_, select, update
+
+from gateway.records import Entry, Operator, OperatorSession
+from gateway.store.database import Database
+from gateway.store.log import write_entries
+from gateway.store.memory_tables import MemoryTables, page
+from gateway.store.refusals import already_recorded, is_id, require_separate
+from gateway.store.tables import operator, operator_session
+
+LockedUntil = Callable[[int], datetime | None]
+_o, _s = operator.c, operator_session.c
+
+
+class SqlOperators:
+    """`gateway.ports.Operators` over SQL."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def find(self, login_key: str) -> Operator | None:
+        """See `gateway.ports.Operators.find`."""
+        return (
+            await self._one(select(operator).where(_o.login_key == login_key)) if is_id(login_key) else None
+        )
+
+    async def operator(self, operator_id: str) -> Operator | None:
+        """See `gateway.ports.Operators.operator`."""
+        return await self._one(select(operator).where(_o.id == operator_id)) if is_id(operator_id) else None
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[Operator]:
+        """See `gateway.ports.Operators.listing`."""
+        if not is_id(after):
+            return []
+        query = select(operator).where(_o.id > after).order_by(_o.id).limit(limit)
+        rows = await self._database.read(lambda connection: connection.execute(query).all())
+        return [_operator(row) for row in rows]
+
+    async def put(self, changed: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.put`."""
+        require_separate(changed.roles)
+        row = asdict(changed) | {"roles": _roles_text(changed)}
+        # The step stays: what was read before a log-in must not make its code good again.
+        kept = {name: value for name, value in row.items() if name != "totp_last_step"}
+        replaced = update(operator).where(_o.id == changed.id).values(kept)
+        over = (
+            update(operator_session)
+            .where(_s.operator == changed.id, _s.ended_at.is_(None))
+            .values(ended_at=entry.at)
+        )
+
+        def work(connection: Connection) -> None:
+            if connection.execute(replaced).rowcount == 0:
+                connection.execute(insert(operator), row)
+            connection.execute(over)
+            write_entries(connection, [entry])
+
+        await self._database.write(work)
+
+    async def attempt(self, operator_id: str, now: datetime, *, locked_until: LockedUntil) -> int | None:
+        """See `gateway.ports.Operators.attempt`."""
+        may_try = or_(_o.locked_until.is_(None), _o.locked_until <= now)
+        counted = (
+            update(operator)
+            .where(_o.id == operator_id, _o.disabled_at.is_(None), may_try)
+            .values(failed_logins=_o.failed_logins + 1)
+            .returning(_o.failed_logins)
+        )
+
+        def work(connection: Connection) -> int | None:
+            tries: int | None = connection.scalar(counted)
+            if tries is not None:
+                lock = update(operator).where(_o.id == operator_id).values(locked_until=locked_until(tries))
+                connection.execute(lock)
+            return tries
+
+        return await self._database.write(work) if is_id(operator_id) else None
+
+    async def log_in(
+        self,
+        read: Operator,
+        step: int | None,
+        session: OperatorSession,
+        entry: Entry,
+        *,
+        password: str | None,
+    ) -> bool:
+        """See `gateway.ports.Operators.log_in`."""
+        values: dict[str, Any] = {"failed_logins": 0, "locked_until": None}
+        conditions = [
+            _o.id == read.id,
+            _o.disabled_at.is_(None),
+            _o.roles == _roles_text(read),
+            _o.department == read.department,
+            _o.password_hash.is_not_distinct_from(read.password_hash),
+        ]
+        if step is not None:
+            values["totp_last_step"] = step
+            conditions.append(_o.totp_last_step < step)
+        if password is not None:
+            values |= {"password_hash": password, "must_change_password": False}
+        entered = update(operator).where(*conditions).values(values)
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(entered).rowcount == 0:
+                return False
+            connection.execute(insert(operator_session), asdict(session))
+            write_entries(connection, [entry])
+            return True
+
+        return await self._database.write(work)
+
+    async def session(self, session_id: str) -> OperatorSession | None:
+        """See `gateway.ports.Operators.session`."""
+        if not is_id(session_id):
+            return None
+        query = select(operator_session).where(_s.id == session_id)
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else OperatorSession(*row)
+
+    async def end(self, session_id: str, at: datetime, entry: Entry) -> bool:
+        """See `gateway.ports.Operators.end`."""
+        ended = (
+            update(operator_session)
+            .where(_s.id == session_id, _s.ended_at.is_(None), _s.expires_at > at)
+            .values(ended_at=at)
+        )
+
+        def work(connection: Connection) -> bool:
+            if connection.execute(ended).rowcount == 0:
+                return False
+            write_entries(connection, [entry])
+            return True
+
+        return await self._database.write(work) if is_id(session_id) else False
+
+    async def _one(self, query: Any) -> Operator | None:
+        row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
+        return None if row is None else _operator(row)
+
+
+def _roles_text(of: Operator) -> str:
+    return orjson.dumps(sorted(of.roles)).decode()
+
+
+def _operator(row: Row[Any]) -> Operator:
+    columns = row._asdict()
+    return Operator(**columns | {"roles": frozenset(orjson.loads(columns["roles"]))})
+
+
+def _judged_by(of: Operator) -> tuple[Any, ...]:
+    return of.roles, of.department, of.password_hash
+
+
+class MemoryOperators:
+    """`gateway.ports.Operators` in memory."""
+
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+
+    async def find(self, login_key: str) -> Operator | None:
+        """See `gateway.ports.Operators.find`."""
+        return next((each for each in self._tables.operators.values() if each.login_key == login_key), None)
+
+    async def operator(self, operator_id: str) -> Operator | None:
+        """See `gateway.ports.Operators.operator`."""
+        return self._tables.operators.get(operator_id)
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[Operator]:
+        """See `gateway.ports.Operators.listing`."""
+        operators = self._tables.operators
+        return [operators[each] for each in page(operators, after, limit)]
+
+    async def put(self, changed: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.put`."""
+        tables = self._tables
+        require_separate(changed.roles)
+        tables.admit({}, None, changed, entry)
+        other = await self.find(changed.login_key)
+        if other is not None and other.id != changed.id:
+            raise already_recorded()
+        before = tables.operators.get(changed.id, changed)
+        tables.operators[changed.id] = replace(changed, totp_last_step=before.totp_last_step)
+        for session in tables.sessions.values():
+            if session.operator == changed.id and session.ended_at is None:
+                tables.sessions[session.id] = replace(session, ended_at=entry.at)
+        tables.log(entry)
+
+    async def attempt(self, operator_id: str, now: datetime, *, locked_until: LockedUntil) -> int | None:
+        """See `gateway.ports.Operators.attempt`."""
+        found = self._tables.operators.get(operator_id)
+        if found is None or found.disabled_at is not None:
+            return None
+        if found.locked_until is not None and found.locked_until > now:
+            return None
+        tries = found.failed_logins + 1
+        self._tables.operators[operator_id] = replace(
+            found, failed_logins=tries, locked_until=locked_until(tries)
+        )
+        return tries
+
+    async def log_in(
+        self,
+        read: Operator,
+        step: int | None,
+        session: OperatorSession,
+        entry: Entry,
+        *,
+        password: str | None,
+    ) -> bool:
+        """See `gateway.ports.Operators.log_in`."""
+        tables, found = self._tables, self._tables.operators.get(read.id)
+        if (
+            found is None
+            or found.disabled_at is not None
+            or _judged_by(found) != _judged_by(read)
+            or (step or found.totp_last_step + 1) <= found.totp_last_step
+        ):
+            return False
+        tables.admit(tables.sessions, session.id, session, entry)
+        entered = replace(found, failed_logins=0, locked_until=None)
+        if step is not None:
+            entered = replace(entered, totp_last_step=step)
+        if password is not None:
+            entered = replace(entered, password_hash=password, must_change_password=False)
+        tables.operators[read.id] = entered
+        tables.sessions[session.id] = session
+        tables.log(entry)
+        return True
+
+    async def session(self, session_id: str) -> OperatorSession | None:
+        """See `gateway.ports.Operators.session`."""
+        return self._tables.sessions.get(session_id)
+
+    async def end(self, session_id: str, at: datetime, entry: Entry) -> bool:
+        """See `gateway.ports.Operators.end`."""
+        found = self._tables.sessions.get(session_id)
+        if found is None or found.ended_at is not None or found.expires_at <= at:
+            return False
+        self._tables.admit({}, None, entry)
+        self._tables.sessions[session_id] = replace(found, ended_at=at)
+        self._tables.log(entry)
+        return True

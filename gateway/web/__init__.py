@@ -1,0 +1,1 @@
+"""Pages for people: plain HTML made here, that works without script and loads nothing from elsewhere."""

@@ -1,0 +1,215 @@
+"""Operators and their sessions: one contract for every store."""
+
+import asyncio
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from gateway.errors import BadRequest, Conflict
+from gateway.ports import Store
+from gateway.records import EntryKind, Operator
+
+SOON = timedelta(minutes=1)
+
+
+async def added(store: Store, make, **changes) -> Operator:
+    operator = make.operator(**changes)
+    await store.operators.put(operator, make.entry(kind=EntryKind.operator_changed))
+    return operator
+
+
+async def kinds(store: Store) -> list[str]:
+    return [each.kind.value for each in await store.entries.find(request=None, after="", limit=50)]
+
+
+async def test_an_operator_is_found_by_login_and_by_id(store: Store, make) -> None:
+    """What was put comes back whole, with its entry beside it; nobody is found by anything else."""
+    operator = await added(store, make)
+
+    assert await store.operators.find("key-of-login") == operator
+    assert await store.operators.operator(operator.id) == operator
+    assert await store.operators.find("key-of-nobody") is None
+    assert await store.operators.operator("opr_\x00") is None
+    assert await kinds(store) == ["operator.changed"]
+
+
+async def test_operators_are_listed_by_id(store: Store, make) -> None:
+    """Page by page, disabled ones too."""
+    made = [await added(store, make, login_key=f"k{n}", disabled_at=make.now) for n in range(3)]
+
+    assert await store.operators.listing(after="", limit=2) == made[:2]
+    assert await store.operators.listing(after=made[1].id, limit=2) == made[2:]
+    assert await store.operators.listing(after="\x00", limit=2) == []
+
+
+async def test_two_cannot_log_in_by_one_name(store: Store, make) -> None:
+    """The second is refused and leaves neither a row nor an entry."""
+    await added(store, make)
+
+    with pytest.raises(Conflict):
+        await added(store, make)
+    assert len(await store.operators.listing(after="", limit=5)) == 1
+    assert len(await kinds(store)) == 1
+
+
+async def test_roles_no_one_may_unite_are_not_stored(store: Store, make) -> None:
+    """Whoever asks: the store itself refuses."""
+    with pytest.raises(BadRequest, match="roles_incompatible"):
+        await added(store, make, roles=frozenset({"operator", "security"}))
+    assert await store.operators.listing(after="", limit=5) == []
+
+
+async def test_a_log_in_opens_a_session_and_forgets_failures(store: Store, make) -> None:
+    """Step, password and session are written together with the entry."""
+    operator = await added(store, make)
+    await store.operators.attempt(operator.id, make.now, locked_until=lambda _: None)
+    session = make.session(operator.id)
+
+    entered = await store.operators.log_in(operator, 7, session, make.entry(), password="new")
+
+    after = await store.operators.operator(operator.id)
+    assert entered
+    assert await store.operators.session(session.id) == session
+    assert after == replace(
+        operator, totp_last_step=7, password_hash="new", must_change_password=False, failed_logins=0
+    )
+
+
+@pytest.mark.parametrize("step", [7, 6])
+async def test_no_step_is_used_twice_nor_an_older_one(store: Store, make, step: int) -> None:
+    """A code that was accepted, or one from before it, opens nothing and writes nothing."""
+    operator = await added(store, make)
+    await store.operators.log_in(operator, 7, make.session(operator.id), make.entry(), password=None)
+    again = make.session(operator.id)
+
+    assert not await store.operators.log_in(operator, step, again, make.entry(), password="other")
+    assert await store.operators.session(again.id) is None
+    assert (await store.operators.operator(operator.id)).password_hash == operator.password_hash
+    assert len(await kinds(store)) == 2
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"roles": frozenset({"auditor"})},
+        {"department": "another"},
+        {"password_hash": "of a reset"},
+        {"password_hash": None},
+    ],
+    ids=["roles", "department", "password", "no password"],
+)
+async def test_whoever_was_changed_during_a_log_in_is_not_let_in_as_before(
+    store: Store, make, change: dict[str, Any]
+) -> None:
+    """A password takes a while to check: roles or a password taken away meanwhile open nothing and write nothing."""
+    read = await added(store, make)
+    await store.operators.put(replace(read, **change), make.entry())
+    session = make.session(read.id)
+
+    assert not await store.operators.log_in(read, 7, session, make.entry(), password=None)
+    assert await store.operators.session(session.id) is None
+    assert (await store.operators.operator(read.id)).totp_last_step == read.totp_last_step
+    assert len(await kinds(store)) == 2
+
+
+async def test_of_many_with_the_same_code_one_gets_in(store: Store, make) -> None:
+    """The step is compared and set in one statement."""
+    operator = await added(store, make)
+    log_ins = [
+        store.operators.log_in(operator, 9, make.session(operator.id), make.entry(), password=None)
+        for _ in range(12)
+    ]
+
+    assert sorted(await asyncio.gather(*log_ins)) == [False] * 11 + [True]
+
+
+async def test_an_issuers_log_in_needs_no_step(store: Store, make) -> None:
+    """Where the issuer has checked everything, the operator only must not be disabled."""
+    operator = await added(store, make)
+    gone = await added(store, make, login_key="gone", disabled_at=make.now)
+
+    assert await store.operators.log_in(
+        operator, None, make.session(operator.id), make.entry(), password=None
+    )
+    assert not await store.operators.log_in(gone, None, make.session(gone.id), make.entry(), password=None)
+    assert not await store.operators.log_in(
+        replace(operator, id="opr_x"), None, make.session("opr_x"), make.entry(), password=None
+    )
+
+
+async def test_tries_are_counted_until_the_lock(store: Store, make) -> None:
+    """A try is counted before it is judged; while locked none is, and afterwards counting goes on."""
+    operator = await added(store, make)
+
+    def lock(tries: int) -> datetime | None:
+        return make.now + SOON if tries >= 3 else None
+
+    counted = [await store.operators.attempt(operator.id, make.now, locked_until=lock) for _ in range(5)]
+    later = await store.operators.attempt(operator.id, make.now + SOON, locked_until=lock)
+
+    assert counted == [1, 2, 3, None, None]
+    assert later == 4
+
+
+async def test_a_hundred_at_once_are_as_many_as_in_a_row(store: Store, make) -> None:
+    """However many try together, no more are counted than the lock lets."""
+    operator = await added(store, make)
+    tries = [
+        store.operators.attempt(
+            operator.id, make.now, locked_until=lambda tries: make.now + SOON if tries >= 5 else None
+        )
+        for _ in range(40)
+    ]
+
+    counted = [each for each in await asyncio.gather(*tries) if each is not None]
+
+    assert sorted(counted) == [1, 2, 3, 4, 5]
+
+
+async def test_the_unknown_and_the_disabled_have_no_tries(store: Store, make) -> None:
+    """Nothing is counted for them, and nothing breaks."""
+    gone = await added(store, make, disabled_at=make.now)
+
+    for operator_id in ("opr_x", gone.id, "\x00"):
+        assert await store.operators.attempt(operator_id, make.now, locked_until=lambda _: None) is None
+
+
+async def test_a_session_ends_once(store: Store, make) -> None:
+    """The second end writes nothing; neither does one after its time, or of nobody's."""
+    operator = await added(store, make)
+    first, second = make.session(operator.id), make.session(operator.id)
+    await store.operators.log_in(operator, 1, first, make.entry(), password=None)
+    await store.operators.log_in(operator, 2, second, make.entry(), password=None)
+
+    assert await store.operators.end(first.id, make.now, make.entry())
+    assert not await store.operators.end(first.id, make.now, make.entry())
+    assert not await store.operators.end(second.id, second.expires_at, make.entry())
+    assert not await store.operators.end("ses_x", make.now, make.entry())
+    assert (await store.operators.session(first.id)).ended_at == make.now
+    assert len(await kinds(store)) == 4
+
+
+async def test_whoever_is_changed_loses_their_sessions_but_not_the_last_step(store: Store, make) -> None:
+    """A change that was read before a log-in must not make its code good again."""
+    operator = await added(store, make)
+    session = make.session(operator.id)
+    await store.operators.log_in(operator, 5, session, make.entry(), password=None)
+
+    changed = replace(operator, roles=frozenset({"auditor"}))
+    await store.operators.put(changed, make.entry(at=make.now + SOON))
+
+    after = await store.operators.operator(operator.id)
+    assert (after.roles, after.totp_last_step) == (frozenset({"auditor"}), 5)
+    assert (await store.operators.session(session.id)).ended_at == make.now + SOON
+
+
+async def test_a_client_changes_with_its_entry(store: Store, make) -> None:
+    """Registered, disabled and listed; a disabled one is found by nobody who asks for a token."""
+    await store.clients.change(make.client(), make.entry(kind=EntryKind.client_changed))
+    await store.clients.change(make.client(disabled_at=make.now), make.entry(kind=EntryKind.client_changed))
+
+    assert await store.clients.client("hall") is None
+    assert await store.clients.listing(after="", limit=5) == [make.client(disabled_at=make.now)]
+    assert await kinds(store) == ["client.changed"] * 2
