@@ -43,7 +43,7 @@ def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
         *_log_jobs(app),
         *_caller_jobs(app),
     ]
-    return [asyncio.create_task(_every(seconds, job)) for seconds, job in jobs]
+    return [asyncio.create_task(every(seconds, job)) for seconds, job in jobs]
 
 
 def _keeping_jobs(runtime: Runtime) -> list[tuple[float, Job]]:
@@ -96,9 +96,14 @@ async def sequence(app: FastAPI) -> None:
         raise
 
 
-async def _every(seconds: float, job: Job) -> None:
-    """Run a job again and again, whatever becomes of it once; a job that ends for good would end unnoticed."""
-    while True:
+async def every(seconds: float, job: Job) -> None:
+    """Run a job again and again until cancelled, whatever becomes of it once: one that ends for good ends unnoticed.
+
+    A cancellation holds even when the job swallows it: redis-py does, when its answer is late in the same moment, and
+    a service whose job goes on then never stops.
+    """
+    me = asyncio.current_task()
+    while me is None or not me.cancelling():
         await asyncio.sleep(seconds)
         try:
             await job()

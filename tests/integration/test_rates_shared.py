@@ -10,6 +10,7 @@ import pytest
 from gateway.cache import make_rate_account
 from gateway.cache.redis_rates import RedisRateAccount
 from gateway.errors import CacheUnavailable
+from gateway.jobs import every
 from gateway.security.rate_limits import RateLimits
 from gateway.security.rate_sharing import EVERY_SECONDS, RateSharing
 
@@ -24,13 +25,8 @@ class Worker:
     def __init__(self, url: str) -> None:
         self.limits = RateLimits(PER_SECOND, BURST, workers=WORKERS, lends=True)
         self.account = RedisRateAccount(url)
-        self._sharing = RateSharing(self.limits, self.account)
-        self._job = asyncio.create_task(self._run())
-
-    async def _run(self) -> None:
-        while True:
-            await asyncio.sleep(EVERY_SECONDS)
-            await self._sharing.settle()
+        sharing = RateSharing(self.limits, self.account)
+        self._job = asyncio.create_task(every(EVERY_SECONDS, sharing.settle))
 
     async def stop(self) -> None:
         self._job.cancel()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from field_registry import Registry, Source
 from gateway.app import create_app, make_runtime, open_sources
 from gateway.audit.entries import make_entry
 from gateway.curation import Publisher
+from gateway.jobs import every
 from gateway.records import EntryKind, Publication
 from gateway.security import new_reference
 from gateway.settings import Settings
@@ -93,3 +95,40 @@ def test_the_day_of_bindings_is_chinas(tmp_path: Path) -> None:
     runtime = make_runtime(Settings(state_dir=tmp_path), store=MemoryStore())
 
     assert runtime.library.published.day == date.min
+
+
+async def test_a_job_that_swallows_its_cancellation_ends() -> None:
+    """A service stops even when a client library answers a cancellation with an ordinary return."""
+    begun, rounds = asyncio.Event(), 0
+
+    async def swallow() -> None:
+        nonlocal rounds
+        rounds += 1
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+
+    job = asyncio.create_task(every(0.0, swallow))
+    await begun.wait()
+    job.cancel()
+    ended, _ = await asyncio.wait([job], timeout=2.0)
+
+    assert (ended, rounds) == ({job}, 1)
+
+
+async def test_a_job_that_fails_runs_again() -> None:
+    """Whatever it raises."""
+    thrice, rounds = asyncio.Event(), 0
+
+    async def fail() -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 3:
+            thrice.set()
+        raise ValueError
+
+    job = asyncio.create_task(every(0.0, fail))
+    await asyncio.wait_for(thrice.wait(), 2.0)
+    job.cancel()
+
+    assert await asyncio.gather(job, return_exceptions=True)
