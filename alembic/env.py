@@ -6,7 +6,7 @@ By hand: `alembic -x url=sqlite:///some.db revision --autogenerate -m "what chan
 from alembic import context
 from sqlalchemy import Connection, create_engine
 
-from gateway.store.tables import metadata
+from gateway.store.all_tables import metadata
 
 
 def run(connection: Connection) -> None:

@@ -25,6 +25,20 @@ class Tier(Word):
     """Derived; a derived value has the lowest tier of its inputs."""
 
 
+class Disposition(Word):
+    """What became of one eligible slot at submission; exactly one per slot (contract, section 2)."""
+
+    kept = "kept"
+    """What was offered, by its normalised value."""
+    edited = "edited"
+    disputed = "disputed"
+    """What was offered is said to be wrong; the person's own value stands beside it."""
+    cleared = "cleared"
+    typed = "typed"
+    """Nothing was offered; the person filled it in."""
+    blank = "blank"
+
+
 class OutcomeCode(Word):
     """What happened to one field; exactly one per field."""
 

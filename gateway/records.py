@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from field_registry.words import Word
+from gateway.slots import Snapshot
 from policies.consent import Consent, ConsentState
 
 Outcome = TypeVar("Outcome")
@@ -379,6 +380,99 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Submission:
+    """One application as it was handed in; its slots stand in its snapshots.
+
+    `digest`: keyed digest of what was sent, by which the same sent twice is known. `roles`: role → reference of its
+    subject. `subjects`: references whose keys seal the values together; none when the root's does. `sealed`: the final
+    values, kept until `keep_until`; None once purged.
+    """
+
+    id: str
+    resolution_id: str
+    caller: str
+    department: str
+    form: str
+    form_version: int
+    submitted_at: datetime
+    entry_id: str
+    digest: str
+    roles: Mapping[str, str]
+    keep_until: datetime
+    sealed: bytes | None = field(default=None, repr=False)
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileValue:
+    """One value that a person typed and lets us keep for the next form: tier C, for that purpose, until it expires.
+
+    `item`: what it is; the newest of one subject and item counts. `sealed`: the value, under the subject's key.
+    `submission_id`: where it was collected; None when the person wrote it into the record directly.
+    """
+
+    id: str
+    subject_ref: str
+    item: str
+    given_at: datetime
+    expires_at: datetime
+    purpose: str
+    form: str
+    submission_id: str | None
+    entry_id: str
+    sealed: bytes = field(repr=False)
+
+
+class DisputeState(Word):
+    """How a dispute stands. Only `open` and `referred` keep the value from being offered."""
+
+    open = "open"
+    corrected = "corrected"
+    """The source was wrong, and says the right thing now."""
+    upheld = "upheld"
+    """The value stands; the reasons were given."""
+    referred = "referred"
+    """Another department has to answer."""
+    withdrawn = "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A person says that one value is wrong: a ticket for the department that owns the item.
+
+    `path`: the slot it was shown in. `source`: which said it. `department`: who has to answer. `due`: the working day
+    by whose end. `level`: how often it was escalated. `sealed`: the reason, both values and the evidence.
+    """
+
+    id: str
+    subject_ref: str
+    item: str
+    source: str
+    department: str
+    path: str
+    submission_id: str | None
+    resolution_id: str | None
+    state: DisputeState
+    opened_at: datetime
+    due: date
+    entry_id: str
+    sealed: bytes = field(repr=False)
+    level: int = 0
+    reminded_at: datetime | None = None
+    closed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SubmissionWrite:
+    """Everything one submission writes beside its entry. The draft it came from is emptied in the same transaction."""
+
+    submission: Submission
+    snapshot: Snapshot
+    kept: tuple[ProfileValue, ...] = ()
+    disputes: tuple[Dispute, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class GateWrite(Generic[Outcome]):
     """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
 
@@ -390,6 +484,7 @@ class GateWrite(Generic[Outcome]):
     use: tuple[str, ...] = ()
     draft: Draft | None = None
     used_at: datetime | None = None
+    submission: SubmissionWrite | None = None
 
 
 @dataclass(frozen=True, slots=True)

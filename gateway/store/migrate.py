@@ -16,8 +16,8 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, text
 
 from gateway.errors import StoreUnavailable
+from gateway.store.all_tables import metadata
 from gateway.store.schema import revision_of, transaction
-from gateway.store.tables import metadata
 
 _PACKAGED = Path(__file__).parent / "migrations"
 _CHECKOUT = Path(__file__).parents[2] / "alembic"

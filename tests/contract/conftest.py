@@ -29,8 +29,8 @@ from gateway.records import (
     StoredConsent,
 )
 from gateway.store import Database, MemoryStore, SqlStore
+from gateway.store.all_tables import metadata
 from gateway.store.migrate import migrate
-from gateway.store.tables import metadata
 from policies.consent import Consent, ConsentState, Standing, stands
 
 NOW = datetime(2026, 11, 21, 2, 0, 0, 123456, tzinfo=UTC)

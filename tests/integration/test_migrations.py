@@ -14,9 +14,9 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.engine import make_url
 
 from gateway.errors import StoreUnavailable
+from gateway.store.all_tables import metadata
 from gateway.store.migrate import alembic_config, differences, migrate
 from gateway.store.schema import NEWEST, pending
-from gateway.store.tables import metadata
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])

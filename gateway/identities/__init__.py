@@ -1,0 +1,1 @@
+"""Identities: several documents of one person, one subject."""
