@@ -33,6 +33,9 @@ FlightKey = tuple[str, Subject, Wanted]
 OnCall = Callable[[str, OutcomeCode, float], None]
 """Told of each upstream call: source id, outcome (`filled` when it gave anything), seconds it took."""
 
+OnRefused = Callable[[str, OutcomeCode], None]
+"""Told of each call that is not made: source id, and whether its breaker is open or it is under maintenance."""
+
 _TIMEOUT = Missing(OutcomeCode.timeout)
 _BROKEN = Missing(OutcomeCode.source_error)
 _OPEN = Missing(OutcomeCode.circuit_open)
@@ -114,11 +117,12 @@ class Gatherer:
         connectors: Mapping[str, Connector],
         *,
         on_call: OnCall | None = None,
+        on_refused: OnRefused | None = None,
     ) -> None:
-        """A source without a connector answers `source_error`."""
+        """A source without a connector answers `source_error`. The observers must be quick; one may fail."""
         self._desks = {key: _Desk(sources[key], connectors[key]) for key in sources if key in connectors}
         self._flights: dict[FlightKey, _Flight] = {}
-        self._on_call = on_call
+        self._on_call, self._on_refused = on_call, on_refused
 
     async def gather(
         self, asks_by: Mapping[Key, Sequence[Ask]], deadline: float, now: datetime
@@ -164,7 +168,7 @@ class Gatherer:
         if not _holds(desk.source, subject):
             return _NOT_APPLICABLE
         if desk.source.maintenance and in_maintenance(desk.source.maintenance, now):
-            return _MAINTENANCE
+            return self._refused(source_id, _MAINTENANCE)
         if moment >= deadline:
             return _TIMEOUT
         wanted, unique = _distinct(asks)
@@ -173,12 +177,21 @@ class Gatherer:
         if flight is not None:
             return flight
         if not desk.breaker.allows(moment):
-            return _OPEN
+            return self._refused(source_id, _OPEN)
         desk.breaker = desk.breaker.after_start(moment)
         flight = _Flight(flight_key)
         flight.task = asyncio.create_task(self._fly(flight, desk, subject, unique))
         self._flights[flight_key] = flight
         return flight
+
+    def _refused(self, source_id: str, reason: Missing) -> Missing:
+        """That reason, told to the observer."""
+        if self._on_refused is not None:
+            try:
+                self._on_refused(source_id, reason.reason)
+            except Exception as error:  # noqa: BLE001 — measuring must never cost anyone an answer
+                log.error("source.observer_failed", source=source_id, defect=type(error).__name__)
+        return reason
 
     def _forget(self, flight: _Flight) -> None:
         """Nobody joins that flight any more. Once only: afterwards another may have taken its place."""

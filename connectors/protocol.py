@@ -96,6 +96,30 @@ class Kind(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """One value that a subject let the service keep. `value`: normal. `given_at`: UTC, aware."""
+
+    item: str
+    value: object
+    given_at: datetime
+
+    def __repr__(self) -> str:
+        """Nothing of the content: a value never stands in a traceback."""
+        return "Remembered(…)"
+
+
+class ProfileReader(Protocol):
+    """How the connector kind `profile` reads what the service keeps."""
+
+    async def held(self, subject: Subject, items: frozenset[str]) -> Sequence[Remembered] | None:
+        """What stands of those items now, at most one of each; None for a subject of whom nothing at all is kept.
+
+        Never from a cache. Raises only `SourceFault`.
+        """
+        ...
+
+
 class Clock(Protocol):
     """Where a connector reads the time."""
 
@@ -112,6 +136,7 @@ class Environment:
     `places`: name → address; a config says `${civil_url}` so that one registry serves test and production.
     `allow_private_addresses`: whether sources may live on loopback or private networks (development, city intranets).
     `allowed_networks`: CIDR blocks that are allowed even so. `base_dir`: what relative paths of files mean.
+    `profile`: reads what the service itself keeps of people; None in a program that keeps nothing.
     """
 
     secrets: "dict[str, str]"
@@ -121,3 +146,4 @@ class Environment:
     allowed_networks: tuple[str, ...] = ()
     base_dir: str = "."
     max_body_bytes: int = 1_000_000
+    profile: ProfileReader | None = None

@@ -28,6 +28,7 @@ _BUILT_IN = {
     "sql": "connectors.kinds.sql",
     "file": "connectors.kinds.file",
     "sandbox": "connectors.kinds.sandbox",
+    "profile": "connectors.kinds.profile",
 }
 # Modules are imported when a source first needs them: the database library alone takes longer than all the rest.
 

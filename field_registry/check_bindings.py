@@ -105,6 +105,11 @@ def _fit_faults(
         yield _at(
             place, "kind_clash", f"{message}; bind it elsewhere or add the kind to the source", "source"
         )
+    if source.connector == "profile" and binding.attribute != item.id:
+        message = (
+            f"{item.id} is bound to the record {source.id!r} as {binding.attribute!r}, where nothing ever is"
+        )
+        yield _at(place, "profile_attribute", f"{message}; a record keeps items by their id", "attribute")
     rows = loaded.registry.items.get(item.within or "")
     if rows is None or rows.datatype is not Datatype.rows or ("binding", rows.id) in loaded.broken:
         return

@@ -7,11 +7,13 @@ import jsonschema_rs
 from field_registry.errors import Fault
 from field_registry.load import Place
 from field_registry.located import did_you_mean
+from field_registry.outcomes import Tier
 from field_registry.shape import explained, schema_node
 from field_registry.sources import Source
 
-_NEEDS_NO_ECHO = frozenset({"sandbox"})
-"""Kinds that make their answers from the question itself."""
+_NEEDS_NO_ECHO = frozenset({"sandbox", "profile"})
+"""Kinds that make their answers from the question itself; a profile opens by the asked subject's key alone."""
+_PROFILE = "profile"
 
 
 def config_faults(
@@ -20,6 +22,12 @@ def config_faults(
     """What is wrong with one source's configuration; `schemas` None leaves its shape unchecked."""
     if schemas is not None:
         yield from _shape_faults(source, place, schemas)
+    if source.connector == _PROFILE and source.tier is not Tier.C:
+        message = (
+            f"source {source.id!r} is a profile, so what it says was typed by people: its values are of tier C, not "
+            f"{source.tier}; set tier: C"
+        )
+        yield Fault(place.file, place.line_of("tier"), "profile_tier", message)
     if (
         source.connector not in _NEEDS_NO_ECHO
         and not _has_echo(source.config)

@@ -65,6 +65,18 @@ def flatten(form: Form, answers: Mapping[str, object]) -> Answers:
     return Answers(values, tuple(findings[:MAX_FINDINGS]))
 
 
+def given_twice(form: Form, answers: Mapping[str, object]) -> Iterator[Finding]:
+    """A finding for every field that is answered more than once, dotted and nested: nobody knows which was meant."""
+    groups = {group.path: group for group in form.groups}
+    seen: set[str] = set()
+    for number, (path, value) in enumerate(_walk("", answers, groups, 0)):
+        if number >= MAX_LEAVES:
+            return
+        if path in seen and not is_blank(value):
+            yield Finding(_quote(path), "given_twice", "one field takes one answer; it stands here twice")
+        seen.add(path)
+
+
 def nest(form: Form, values: Mapping[str, object]) -> dict[str, Any]:
     """Flat answers as the form's JSON Schema expects them: objects for dotted paths, arrays for groups.
 

@@ -11,6 +11,8 @@ from field_registry.errors import Fault
 from field_registry.located import did_you_mean
 from forms.check_conditions import check_conditions
 from forms.check_items import check_groups, check_items
+from forms.check_layout import check_layout
+from forms.check_materials import check_materials
 from forms.definition import FieldKind, Form
 from forms.errors import BadSchema
 from forms.load import LoadedForms
@@ -108,8 +110,8 @@ def _once_only(form: Form, held: HeldItems) -> Iterator[Remark]:
         item = held.item_for(form, field)
         if item is not None:
             message = (
-                f"{field.path!r} is typed by hand, but field_registry holds this: {item.id} ({item.name}). "
-                f"Add `item: {item.id}` (国务院令第716号 art. 7)"
+                f"{field.path!r} is typed by hand, but field_registry holds this: {item.id} ({item.name}) "
+                f"of {item.department}. Add `item: {item.id}` (国务院令第716号 art. 7)"
             )
             yield warning(("fields", number, "label"), "once_only", message)
 
@@ -119,7 +121,9 @@ _CHECKS: tuple[Callable[[Form, Registry], Iterator[Remark]], ...] = (
     _paths,
     check_items,
     check_groups,
+    check_materials,
     check_conditions,
+    check_layout,
     _requirements,
     _schema,
 )

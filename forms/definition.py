@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from field_registry import SubjectKind
+from forms.layout import Layout
 
 Condition = Mapping[str, Any]
 """A visibility condition as data; see `forms.visibility` for its closed vocabulary."""
@@ -96,11 +97,29 @@ class Role:
 
 
 @dataclass(frozen=True, slots=True)
+class Material:
+    """A paper that the matter wants handed in beside the form, e.g. 居民身份证.
+
+    `items`: what the matter reads from it, as items of the registry; `uncatalogued`: what it reads besides that no
+    item stands for, in words. `role`: whose paper it is. `required`: whether the matter cannot be handled without it.
+    """
+
+    id: str
+    name: str
+    items: tuple[str, ...] = ()
+    role: str = "applicant"
+    name_en: str = ""
+    required: bool = True
+    uncatalogued: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Form:
     """One immutable version of a form.
 
     `purpose`: the purpose code that consents and rules name. `schema`: JSON Schema 2020-12 of the answers as a whole
     (nested objects for dotted paths, arrays for groups). `matter`: code of the 事项. `department`: who asks.
+    `layout`: how it looks on paper; None is a table made of its sections.
     """
 
     id: str
@@ -112,10 +131,12 @@ class Form:
     fields: tuple[Field, ...]
     roles: tuple[Role, ...]
     groups: tuple[Group, ...] = ()
+    materials: tuple[Material, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
     name_en: str = ""
     effective_from: str | None = None
     notes: str = ""
+    layout: Layout | None = None
 
     def role(self, name: str) -> Role | None:
         """The role of that name, or None."""

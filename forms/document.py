@@ -9,10 +9,11 @@ from dataclasses import MISSING, fields
 from typing import Any, TypeVar
 
 from field_registry import SubjectKind
-from forms.definition import Field, FieldKind, Form, Group, Role
+from forms.definition import Field, FieldKind, Form, Group, Material, Role
 from forms.errors import BadForm
+from forms.layout import Layout, from_data, to_data
 
-T = TypeVar("T", Field, Group, Role, Form)
+T = TypeVar("T", Field, Group, Role, Material, Form)
 Choice = TypeVar("Choice", FieldKind, SubjectKind)
 
 
@@ -27,10 +28,13 @@ def from_document(document: Mapping[str, Any]) -> Form:
     parts["roles"] = _each(parts, "roles", _role)
     parts["groups"] = _each(parts, "groups", _group)
     parts["fields"] = _each(parts, "fields", _field)
+    parts["materials"] = _each(parts, "materials", _material)
+    if parts.get("layout") is not None:
+        parts["layout"] = from_data(parts["layout"], "/layout")
     return _make(Form, parts, "")
 
 
-def _encode(part: Field | Group | Role | Form) -> dict[str, Any]:
+def _encode(part: Field | Group | Role | Material | Form) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for each in fields(part):
         value = getattr(part, each.name)
@@ -41,8 +45,10 @@ def _encode(part: Field | Group | Role | Form) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, Field | Group | Role):
+    if isinstance(value, Field | Group | Role | Material):
         return _encode(value)
+    if isinstance(value, Layout):
+        return to_data(value)
     if isinstance(value, frozenset):
         return sorted(value)
     if isinstance(value, FieldKind | SubjectKind):
@@ -76,6 +82,13 @@ def _role(entry: Mapping[str, Any], pointer: str) -> Role:
 
 def _group(entry: Mapping[str, Any], pointer: str) -> Group:
     return _make(Group, entry, pointer)
+
+
+def _material(entry: Mapping[str, Any], pointer: str) -> Material:
+    items = entry.get("items", ())
+    if not isinstance(items, list | tuple) or not all(isinstance(each, str) for each in items):
+        raise BadForm(f"{pointer}/items", "a list of item ids is expected here")
+    return _make(Material, {**entry, "items": tuple(items)}, pointer)
 
 
 def _field(entry: Mapping[str, Any], pointer: str) -> Field:

@@ -8,6 +8,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -25,34 +26,24 @@ from gateway.audit.log import AuditLog
 from gateway.audit.note import Signer, Verifier
 from gateway.audit.sequencer import Sequencer
 from gateway.cache import make_cache, make_rate_account
+from gateway.consents.person_log_in import PersonLogIn
+from gateway.disputes.webhooks import Webhooks
 from gateway.errors import BadSettings, StoreUnavailable, Unavailable
-from gateway.http import (
-    audit,
-    audit_shards,
-    consent_receipts,
-    consent_requests,
-    consents,
-    entries,
-    forms,
-    me,
-    notices,
-    own_consents,
-    registry,
-    resolutions,
-    service,
-    sessions,
-    subjects,
-)
+from gateway.http import resolutions
 from gateway.http.hot_route import HotRoute
 from gateway.http.limits import EdgeMiddleware
 from gateway.http.openapi import openapi_of
 from gateway.http.problems import register_problem_handlers
 from gateway.http.proofs import ProofMiddleware
+from gateway.http.rooms import ROOMS
 from gateway.http.routing import note_session
 from gateway.jobs import start_jobs
 from gateway.library import Library
 from gateway.lookups import SubjectReferences
 from gateway.ports import Cache, Clock, Store
+from gateway.profiles.reader import StoredProfiles
+from gateway.reports.export_files import OpenMonths
+from gateway.reports.health import HealthFlush
 from gateway.resolution.pipeline import SourcePool
 from gateway.runtime import Runtime
 from gateway.security import (
@@ -66,7 +57,8 @@ from gateway.security import (
 )
 from gateway.security.attempts import FailedAttempts
 from gateway.security.exchange import PersonTokens
-from gateway.security.oidc import ClientProof, OpenIdLogin
+from gateway.security.oidc import OpenIdLogin
+from gateway.security.oidc_flow import ClientProof, CodeFlow
 from gateway.security.oidc_issuer import Issuer
 from gateway.security.proofs import ProofMemory
 from gateway.security.rate_limits import RateLimits
@@ -78,6 +70,7 @@ from gateway.store.database import Database
 from gateway.store.sql import SqlStore
 from gateway.telemetry import Telemetry, get_logger, locations
 from gateway.web import pages
+from gateway.web import receipts as receipt_pages
 
 log = get_logger(__name__)
 
@@ -127,6 +120,11 @@ def environment_of(settings: Settings, clock: Clock) -> Environment:
     )
 
 
+def environment_of_sources(runtime: Runtime) -> Environment:
+    """The same for sources, one of which may be what we keep of people ourselves."""
+    return replace(environment_of(runtime.settings, runtime.clock), profile=StoredProfiles(runtime))
+
+
 def make_sequencer(runtime: Runtime) -> Sequencer:
     """What extends the log's tree and signs it, under every key of the ring, the newest first."""
     settings = runtime.settings
@@ -145,7 +143,7 @@ def make_receipt_keys(settings: Settings) -> ReceiptKeys:
 
 def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
     """The sources of a registry, ready to be asked. One that cannot be built answers `source_error` and is logged."""
-    environment = environment_of(runtime.settings, runtime.clock)
+    environment = environment_of_sources(runtime)
     connectors = {}
     for source in published.sources.values():
         try:
@@ -156,7 +154,13 @@ def open_sources(published: Registry, runtime: Runtime) -> SourcePool:
             log.error(
                 "source_not_usable", source=source.id, problem=type(error).__name__, at=locations(error)
             )
-    return SourcePool(published.sources, connectors, on_call=runtime.telemetry.source_call)
+    telemetry = runtime.telemetry
+    return SourcePool(
+        published.sources,
+        connectors,
+        on_call=telemetry.source_call,
+        on_refused=telemetry.source_not_asked,
+    )
 
 
 async def refresh(runtime: Runtime) -> None:
@@ -199,31 +203,20 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
     ring = load_key_ring(settings.root_key_file, create=settings.is_development)
     app.state.tokens = _token_service(runtime, ring, app.state.cache)
     app.state.refusals = Refusals(runtime)
+    app.state.health = HealthFlush(runtime)
+    app.state.open_months = OpenMonths(runtime)
     app.state.persons = PersonTokens(runtime, app.state.tokens)
     app.state.sessions = Sessions(runtime, app.state.tokens)
     app.state.openid, app.state.openid_keys = _openid(runtime, ring, app.state.sessions, app.state.refusals)
+    app.state.person_log_in = _person_log_in(runtime, ring, app.state.refusals)
     app.state.sequencer = make_sequencer(runtime)
     app.state.receipt_keys = make_receipt_keys(settings)
+    app.state.webhooks = Webhooks(runtime, app.state.receipt_keys, environment_of(settings, clock))
     _limit_rates(app, settings)
-    for room in (
-        resolutions,
-        consents,
-        consent_requests,
-        own_consents,
-        forms,
-        registry,
-        audit,
-        audit_shards,
-        sessions,
-        service,
-        consent_receipts,
-        notices,
-        subjects,
-        entries,
-        me,
-    ):
+    for room in ROOMS:
         app.include_router(room.router)
     app.include_router(pages.router)
+    app.include_router(receipt_pages.router)
     register_problem_handlers(app, runtime.telemetry)
     app.stand_behind(
         edge=partial(
@@ -245,20 +238,31 @@ def _openid(
 ) -> tuple[OpenIdLogin | None, dict[str, Any]]:
     """Log-ins at the issuer that the settings name, if they do, and our public keys there."""
     settings = runtime.settings
-    proof = ClientProof(settings.oidc_client_id, _issuers_secret(settings), ring)
+    proof = ClientProof(settings.oidc_client_id, _issuers_secret(settings, "oidc_client_secret"), ring)
     if settings.oidc_issuer is None:
         return None, proof.jwks()
     issuer = Issuer(settings.oidc_issuer, environment_of(settings, runtime.clock), runtime.clock)
-    return OpenIdLogin(runtime, opener, issuer, proof, refusals), proof.jwks()
+    flow = CodeFlow(runtime, issuer, proof, purpose="login", callback="/login/callback")
+    return OpenIdLogin(runtime, opener, flow, refusals), proof.jwks()
 
 
-def _issuers_secret(settings: Settings) -> str | None:
-    name = settings.oidc_client_secret
+def _person_log_in(runtime: Runtime, ring: KeyRing, refusals: Refusals) -> PersonLogIn | None:
+    """Log-ins of whoever was sent a link, at the issuer that the settings name, if they do."""
+    settings = runtime.settings
+    if settings.person_oidc_issuer is None:
+        return None
+    secret = _issuers_secret(settings, "person_oidc_client_secret")
+    proof = ClientProof(settings.person_oidc_client_id, secret, ring)
+    issuer = Issuer(settings.person_oidc_issuer, environment_of(settings, runtime.clock), runtime.clock)
+    flow = CodeFlow(runtime, issuer, proof, purpose="person-login", callback="/confirm/callback")
+    return PersonLogIn(runtime, flow, refusals)
+
+
+def _issuers_secret(settings: Settings, setting: str) -> str | None:
+    name: str | None = getattr(settings, setting)
     secret = None if name is None else load_secrets(settings).get(name)
     if secret is None and name is not None:
-        raise BadSettings(
-            [f"oidc_client_secret names {name}, which secrets_file does not hold. Add it there."]
-        )
+        raise BadSettings([f"{setting} names {name}, which secrets_file does not hold. Add it there."])
     return secret
 
 
@@ -308,12 +312,16 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         await asyncio.gather(*jobs, return_exceptions=True)
         with suppress(Unavailable):
             await app.state.refusals.flush()
+        with suppress(Unavailable):
+            await app.state.health.flush()
         await runtime.ledger.drain()
         with suppress(Unavailable):  # what waits is placed by whoever starts next
             await app.state.sequencer.run()
+        await app.state.webhooks.close()
         await runtime.sources.close()
-        if app.state.openid is not None:
-            await app.state.openid.close()
+        for log_in in (app.state.openid, app.state.person_log_in):
+            if log_in is not None:
+                await log_in.close()
         if app.state.rate_account is not None:
             await app.state.rate_account.close()
         await app.state.cache.close()

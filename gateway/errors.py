@@ -14,6 +14,7 @@ GatewayError              status, stable code, a detail that says what to do; no
 │   ├── StoreUnavailable  503  the database cannot be reached or written
 │   ├── LogUnsound        503  the log was rolled back or forked: an operator must look
 │   └── CacheUnavailable  503  the shared cache cannot be reached, and going on without it would permit more
+├── NotInstalled          501  a part of the service is not installed here: the detail says which
 ├── CannotOpen            500  a sealed value is not what was sealed there: tell an operator
 └── OAuthError       400, 401  the token endpoint refuses; answered in OAuth's own words (RFC 6749 section 5.2)
 
@@ -138,6 +139,12 @@ class CacheUnavailable(Unavailable):
 
 class LogUnsound(Unavailable):
     """The log is not the one that was signed before; it is neither extended nor signed until an operator has looked."""
+
+
+class NotInstalled(GatewayError):
+    """It can be done, but an extra is not installed here; the detail names it."""
+
+    status, title = 501, "Not installed"
 
 
 class CannotOpen(GatewayError):

@@ -16,12 +16,17 @@ from gateway.audit.noting import note
 from gateway.audit.thinning import Thinning
 from gateway.consents.expiry import expire_consents
 from gateway.consents.request_jobs import close_requests
+from gateway.disputes.clockwork import purge_disputes, push_disputes
 from gateway.errors import LogUnsound, StoreUnavailable
+from gateway.profiles.purging import purge_profiles
 from gateway.records import EntryKind
+from gateway.reports.folding import fold_waiting
+from gateway.reports.health import LOST_AT_MOST_SECONDS
 from gateway.resolution.drafts import purge_drafts
 from gateway.resolution.lost import LostIntents
 from gateway.runtime import Runtime
 from gateway.security.rate_sharing import EVERY_SECONDS, RateSharing
+from gateway.submissions.keeping import purge_submissions
 from gateway.telemetry import get_logger, locations
 
 log = get_logger(__name__)
@@ -30,8 +35,11 @@ Job = Callable[[], Awaitable[Any]]
 
 _PURGE_SECONDS = timedelta(minutes=10).total_seconds()
 _CLOSE_SECONDS = 30.0
+_DELIVER_SECONDS = 5.0
+_FOLD_SECONDS = 2.0
 _THIN_SECONDS = timedelta(minutes=30).total_seconds()
 _FLUSH_SECONDS = 1.0
+_FORGET_SECONDS = timedelta(hours=6).total_seconds()
 
 
 def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
@@ -42,6 +50,8 @@ def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
         *_keeping_jobs(runtime),
         *_log_jobs(app),
         *_caller_jobs(app),
+        *_health_jobs(app),
+        (_DELIVER_SECONDS, app.state.webhooks.deliver),
     ]
     return [asyncio.create_task(every(seconds, job)) for seconds, job in jobs]
 
@@ -49,9 +59,14 @@ def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
 def _keeping_jobs(runtime: Runtime) -> list[tuple[float, Job]]:
     """What ends when its time is over: seconds between, and what."""
     return [
+        (_FOLD_SECONDS, lambda: fold_waiting(runtime)),
         (_PURGE_SECONDS, lambda: purge_drafts(runtime)),
         (_PURGE_SECONDS, lambda: expire_consents(runtime)),
         (_PURGE_SECONDS, lambda: close_requests(runtime)),
+        (_PURGE_SECONDS, lambda: push_disputes(runtime)),
+        (_PURGE_SECONDS, lambda: purge_disputes(runtime)),
+        (_PURGE_SECONDS, lambda: purge_profiles(runtime)),
+        (_PURGE_SECONDS, lambda: purge_submissions(runtime)),
         (_PURGE_SECONDS, lambda: runtime.store.replays.purge(runtime.clock())),
     ]
 
@@ -82,6 +97,11 @@ def _caller_jobs(app: FastAPI) -> list[tuple[float, Job]]:
     if app.state.rate_account is not None:
         jobs.append((EVERY_SECONDS, RateSharing(app.state.limits, app.state.rate_account).settle))
     return jobs
+
+
+def _health_jobs(app: FastAPI) -> list[tuple[float, Job]]:
+    """What keeps how sources did."""
+    return [(LOST_AT_MOST_SECONDS, app.state.health.flush), (_FORGET_SECONDS, app.state.health.forget)]
 
 
 async def sequence(app: FastAPI) -> None:

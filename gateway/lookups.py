@@ -9,6 +9,7 @@ from datetime import datetime
 
 from field_registry import Subject
 from gateway.batching import Batcher
+from gateway.errors import Conflict
 from gateway.ports import BlindIndex, Clock, NewReference, Store, SubjectKeys
 from gateway.records import NewSubject, SubjectKey
 
@@ -42,8 +43,17 @@ class SubjectReferences:
         return NewSubject(kind, self._new_reference("sub", now), now, self._keys.new)
 
     async def ref_of(self, key: str, kind: str) -> str:
-        """The reference of the subject with that blind index, a new one at first sight."""
-        return await self._batches((key, kind))
+        """The reference of the subject with that blind index, a new one at first sight.
+
+        Raises `Conflict` where two subjects claim that document: nothing is recorded about either under it.
+        """
+        ref = await self._batches((key, kind))
+        if not ref:
+            raise Conflict(
+                "identity_ambiguous",
+                "Two subjects claim this document. Name another one of theirs, or have it looked into at a counter.",
+            )
+        return ref
 
     async def keys_of(self, refs: Sequence[str]) -> dict[str, SubjectKey]:
         """Reference → key, of those that have one: those from before there were keys, and erased ones, do not."""
@@ -58,4 +68,4 @@ class SubjectReferences:
     async def _look_up(self, jobs: Sequence[tuple[str, str]]) -> Sequence[str]:
         now = self._clock()
         refs = await self._store.subjects.refs({key: self.new(kind, now) for key, kind in jobs})
-        return [refs[key] for key, _ in jobs]
+        return [refs.get(key, "") for key, _ in jobs]

@@ -4,18 +4,29 @@ Adapters implement them; use cases name them. Each is tested by one suite that e
 (`tests/contract`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from connectors.protocol import Reply
 from field_registry import Ask, Subject
 from gateway.records import (
+    AnswerCount,
+    Baseline,
+    CallCount,
     Cell,
+    CellFilter,
+    CellSum,
     Client,
     ConsentEnd,
     ConsentEvent,
     ConsentRequest,
+    Countable,
+    Delta,
+    Dispute,
+    DisputeCount,
+    DisputeEvent,
+    DisputeState,
     Draft,
     Entry,
     EntryFilter,
@@ -25,19 +36,28 @@ from gateway.records import (
     FormPublication,
     GateRequest,
     Head,
+    IdentityLink,
+    LinkVerdict,
+    Message,
     NewSubject,
     Operator,
     OperatorSession,
     Place,
+    ProfileValue,
     Publication,
     RequestAnswer,
     Scanned,
     Sighting,
+    SnapshotFilter,
     StoredConsent,
     SubjectKey,
+    Submission,
+    Submittable,
     Tail,
     Tile,
+    TypedAnswers,
 )
+from gateway.slots import Snapshot
 from policies.consent import ConsentState
 
 T = TypeVar("T")
@@ -138,10 +158,19 @@ class Operators(Protocol):
         """All operators, by id."""
         ...
 
-    async def put(self, changed: Operator, entry: Entry) -> None:
-        """Add an operator or replace one, with its entry; the sessions of one that was there end at once.
+    async def add(self, made: Operator, entry: Entry) -> None:
+        """Add an operator with their entry.
 
-        Raises `BadRequest` for roles no one may unite, `Conflict` when another logs in by that key.
+        Raises `BadRequest` for roles no one may unite, `Conflict` for an id or a key to log in by that is taken.
+        """
+        ...
+
+    async def change(self, read: Operator, changed: Operator, entry: Entry) -> None:
+        """Put `changed` in the place of `read`, with its entry; sessions end at once, the newest step used stays.
+
+        Raises `BadRequest` for roles no one may unite. Raises `Conflict`, and writes nothing, when the operator has
+        other roles, another department or password than when `read` was read, or was disabled or enabled since: what
+        is changed was judged by those, and would undo what was done meanwhile. Only what differs is written.
         """
         ...
 
@@ -279,10 +308,10 @@ class ConsentRequests(Protocol):
 
 
 class Subjects(Protocol):
-    """Random references of subjects, found by blind index."""
+    """Random references of subjects, found by blind index. A document that two subjects claim leads to none."""
 
     async def refs(self, subjects: Mapping[str, NewSubject]) -> Mapping[str, str]:
-        """key → reference. `subjects`: key → what to store if the key is new."""
+        """key → reference, less those that are contested. `subjects`: key → what to store if the key is new."""
         ...
 
     async def find(self, key: str) -> str | None:
@@ -310,8 +339,8 @@ class Subjects(Protocol):
     ) -> Erasure | None:
         """Destroy a subject's key and its index and empty whatever is sealed about it, all in one transaction.
 
-        `end`: a consent that still stood → the event and entry that end it. None, and nothing written, when there is
-        no such subject or it was erased before.
+        Linked documents of it go with it. `end`: a consent that still stood → the event and entry that end it. None,
+        and nothing written, when there is no such subject or it was erased before.
         """
         ...
 
@@ -402,8 +431,8 @@ class EntrySearch(Protocol):
         """
         ...
 
-    async def count_about(self, subject_ref: str) -> int:
-        """How many entries name that subject, outcomes not counted."""
+    async def count_about(self, subject_ref: str, *others: str) -> int:
+        """How many entries name that subject or one of the others, outcomes not counted."""
         ...
 
 
@@ -507,6 +536,283 @@ class TreeLog(Protocol):
         ...
 
 
+class Submissions(Protocol):
+    """Applications as they were handed in. New ones are written by the gate that notes them."""
+
+    async def to_submit(self, resolution_id: str, now: datetime) -> Submittable | None:
+        """That draft with what submitting it needs, in one visit to the database; None when there is none."""
+        ...
+
+    async def of_resolution(self, resolution_id: str) -> Submission | None:
+        """What was submitted of that resolution."""
+        ...
+
+    async def read(self, submission_id: str) -> Submission | None:
+        """That submission."""
+        ...
+
+    async def snapshots(self, submission_id: str) -> Sequence[Snapshot]:
+        """Its snapshots, by number: the last one counts."""
+        ...
+
+    async def listing(self, wanted: SnapshotFilter, *, after: str, limit: int) -> Sequence[Snapshot]:
+        """The newest snapshot of each application that matches, by id of the application."""
+        ...
+
+    async def of_subject(self, ref: str, *, after: str, limit: int) -> Sequence[Submission]:
+        """Applications that are about one subject, by id."""
+        ...
+
+    async def correct(self, snapshot: Snapshot, entry: Entry) -> bool:
+        """Write a later snapshot with its entry, to be counted; False, and nothing written, unless it is the next."""
+        ...
+
+    async def purge(self, now: datetime, entry: Callable[[int], Entry]) -> int:
+        """Empty final values and typed answers whose time is over; one entry counts them, none where there are none."""
+        ...
+
+    async def keep_typed(self, kept: TypedAnswers, entry: Entry) -> bool:
+        """Keep what was typed, with its entry; False, and nothing written, when that was done before."""
+        ...
+
+    async def typed(self, resolution_id: str) -> TypedAnswers | None:
+        """What was typed into that draft, if it is kept."""
+        ...
+
+
+class Profiles(Protocol):
+    """Values that persons and organisations let us keep for their next forms: 一人一档/一企一档.
+
+    A value stands until a newer one of its subject and item, its deletion, `expires_at`, or its subject's erasure.
+    Those of a submission are written by the gate that notes it. Linked documents have one record.
+    """
+
+    async def held(self, keys: Sequence[str], now: datetime) -> Mapping[str, Sequence[ProfileValue]]:
+        """Blind index → the values of that subject that stand, the newest of each item, with its wrapped key.
+
+        Never from a cache. Subjects that have none are left out.
+        """
+        ...
+
+    async def of_subject(self, ref: str, now: datetime, *, after: str, limit: int) -> Sequence[ProfileValue]:
+        """The values of one subject that stand, by id, with its wrapped key."""
+        ...
+
+    async def put(self, value: ProfileValue) -> None:
+        """Keep a value, with its entry, in the place of the one before; raises `Conflict` for an erased subject."""
+        ...
+
+    async def delete(self, ref: str, item: str, entry: Entry) -> bool:
+        """Empty what stands of that item, with its entry; False, and nothing written, when nothing does."""
+        ...
+
+    async def purge(self, now: datetime, before: datetime, entry: Callable[[int], Entry]) -> int:
+        """Empty every value whose time is over and write an entry that counts them; 0 writes none.
+
+        What ended before `before` is no longer counted as collected either.
+        """
+        ...
+
+    async def collected(self, since: datetime, until: datetime) -> Mapping[str, int]:
+        """Item → how many values of it were given in that time, ended ones too; by item."""
+        ...
+
+
+class Disputes(Protocol):
+    """Values that persons say are wrong, as tickets of the departments that answer for them.
+
+    While a ticket is open or referred, gates see its item withheld (`GateView.disputed`), from the end of the
+    transaction that wrote it. Those of a submission are written by the gate that notes it.
+    """
+
+    async def add(self, opened: Dispute, entry: Entry) -> Dispute:
+        """Open a ticket with its entry; or the one that is open for that subject, item and source, and none written.
+
+        Raises `Conflict` for an erased subject.
+        """
+        ...
+
+    async def read(self, dispute_id: str) -> Dispute | None:
+        """That ticket as it stands now, with its subject's wrapped key; never from a cache."""
+        ...
+
+    async def listing(
+        self,
+        *,
+        department: str | None,
+        states: Collection[DisputeState],
+        due_before: date | None,
+        after: str,
+        limit: int,
+    ) -> Sequence[Dispute]:
+        """Tickets by id; of one department those it owns or supervises, of those states (none named: of all).
+
+        `due_before`: only unanswered ones that were due before that day.
+        """
+        ...
+
+    async def of_subject(self, subject_ref: str, *, after: str, limit: int) -> Sequence[Dispute]:
+        """Tickets about one subject, by id."""
+        ...
+
+    async def of_resolution(self, resolution_id: str, *, limit: int) -> Sequence[Dispute]:
+        """Tickets about values of one resolution, by id."""
+        ...
+
+    async def open_items(self, refs: Sequence[str]) -> Mapping[str, Mapping[str, str]]:
+        """Reference → item → the open ticket about it, of these subjects and of documents linked with them."""
+        ...
+
+    async def step(
+        self,
+        after: Dispute,
+        event: DisputeEvent,
+        entry: Entry,
+        *,
+        messages: Sequence[Message] = (),
+        empties: Collection[str] = (),
+    ) -> bool:
+        """Bring a ticket into `after`, with the event, its entry and messages; purge those drafts; one transaction.
+
+        False, and nothing written, when it took another step meanwhile (`steps`) or is closed.
+        """
+        ...
+
+    async def events(self, dispute_id: str, *, after: str, limit: int) -> Sequence[DisputeEvent]:
+        """What happened to a ticket, by id of the event: in order of time."""
+        ...
+
+    async def waiting(self, before: datetime, *, after: str, limit: int) -> Sequence[Dispute]:
+        """Unanswered tickets of which nobody was reminded since that time, by id."""
+        ...
+
+    async def counts(self, since: datetime, until: datetime) -> Sequence[DisputeCount]:
+        """How the disputes opened in that time stand now, by source and item."""
+        ...
+
+    async def purge(self, before: datetime, entry: Callable[[int], Entry]) -> int:
+        """Empty what is sealed in tickets closed before that time and write an entry that counts them; 0 writes none.
+
+        At most 5,000 at once.
+        """
+        ...
+
+
+class Outbox(Protocol):
+    """What clients are to be told by webhook. Written with what it tells of; tried until answered or given up."""
+
+    async def claim(self, now: datetime, until: datetime, *, limit: int) -> Sequence[Message]:
+        """Messages whose time has come, longest waiting first; nobody else is given them before `until`."""
+        ...
+
+    async def settle(self, settled: Message) -> None:
+        """Write what came of a try; what is delivered stays delivered."""
+        ...
+
+    async def about(self, about: str, *, after: str, limit: int) -> Sequence[Message]:
+        """Messages about one thing, by id, delivered ones too."""
+        ...
+
+
+class Rollups(Protocol):
+    """Counts of slots by day and month, kept up to date from snapshots, and the baselines of forms.
+
+    What waits to be counted is counted exactly once, whoever dies meanwhile and however many are at it.
+    """
+
+    async def fold(
+        self, most: int, count: Callable[[Sequence[Countable]], Sequence[Delta]], now: datetime
+    ) -> int:
+        """Count at most so many waiting snapshots, all in one transaction; how many there were.
+
+        0 also while a rebuilding is under way. `count`: pure; called on the transaction's thread.
+        """
+        ...
+
+    async def waiting(self) -> int:
+        """How many snapshots are not counted yet."""
+        ...
+
+    async def cells(self, wanted: CellFilter, *, after: tuple[str, ...], limit: int) -> Sequence[CellSum]:
+        """The sums of the next `limit` groups above `after` (`()`: from the first), in order."""
+        ...
+
+    async def begin_rebuild(self, token: str, now: datetime) -> bool:
+        """Begin counting anew beside the counts that are shown; False while another is at it.
+
+        From now on until `end_rebuild`, nothing is folded, and snapshots that come wait.
+        """
+        ...
+
+    async def rebuild_page(
+        self, *, after: tuple[str, int], limit: int
+    ) -> tuple[Sequence[Countable], tuple[str, int] | None]:
+        """What the next `limit` snapshots that do not wait count, and after which to go on; None at the end."""
+        ...
+
+    async def add_rebuilt(self, token: str, deltas: Sequence[Delta], now: datetime) -> bool:
+        """Add to the new counts; False when that rebuilding is no longer the one under way."""
+        ...
+
+    async def end_rebuild(self, token: str) -> bool:
+        """Show the new counts instead of the old ones, at one moment, and forget those; False as above."""
+        ...
+
+    async def snapshots(self) -> int:
+        """How many snapshots there are."""
+        ...
+
+    async def add_baseline(self, baseline: Baseline, entry: Entry) -> None:
+        """Freeze a baseline, with its entry; raises `Conflict` when its form has one of that name."""
+        ...
+
+    async def baseline_of(self, form: str) -> Baseline | None:
+        """The baseline of a form that was frozen last."""
+        ...
+
+    async def baselines(self, *, after: tuple[str, str], limit: int) -> Sequence[Baseline]:
+        """All baselines, by form and name."""
+        ...
+
+
+class Identities(Protocol):
+    """Which documents are of one subject. Changes follow one another, whatever the concurrency.
+
+    A link that is ended, or a claim that makes a document count for nobody, also purges the answers that tell of any
+    document of that subject.
+    """
+
+    async def link(
+        self, made: IdentityLink, documents: Mapping[str, bytes], entry: Entry, *, claim: Entry | None
+    ) -> LinkVerdict:
+        """Write a link with its entry, and keep both documents (reference → sealed identifier), if it may be written.
+
+        With `claim`, a document that is somebody else's is claimed instead, with that entry: from then on it counts for
+        nobody until either is ended. Raises `Conflict` for an erased subject.
+        """
+        ...
+
+    async def read(self, link_id: str) -> IdentityLink | None:
+        """That link as it stands now, with the wrapped keys of both documents."""
+        ...
+
+    async def of_subject(self, ref: str, *, after: str, limit: int) -> Sequence[IdentityLink]:
+        """Links and claims that name that document, ended ones too, by id."""
+        ...
+
+    async def listing(self, *, after: str, limit: int) -> Sequence[IdentityLink]:
+        """All links and claims, ended ones too, by id."""
+        ...
+
+    async def end(self, link_id: str, at: datetime, entry: Entry) -> bool:
+        """End a link or a claim, with its entry; False, and nothing written, when it does not stand."""
+        ...
+
+    async def alike(self, ref: str) -> tuple[str, ...]:
+        """That document and those it counts as one subject with, oldest first; never from a cache."""
+        ...
+
+
 class IdempotencyKeys(Protocol):
     """Who already asked for what under which key."""
 
@@ -546,6 +852,26 @@ class Replays(Protocol):
         ...
 
 
+class SourceHealth(Protocol):
+    """How sources did and how long answers took, by day in China. Counts only."""
+
+    async def add(self, day: date, calls: Sequence[CallCount], answers: Sequence[AnswerCount]) -> None:
+        """Add to what is counted of that day; every worker adds what it saw itself."""
+        ...
+
+    async def calls(self, since: date, until: date) -> Sequence[CallCount]:
+        """Calls of those days, `until` excluded, by source, outcome and time."""
+        ...
+
+    async def answers(self, since: date, until: date, *, after: str, limit: int) -> Sequence[AnswerCount]:
+        """All answers of those days, `until` excluded, of the next `limit` forms above `after`, by form and time."""
+        ...
+
+    async def purge(self, before: date) -> int:
+        """Forget the days before that one; how many rows there were."""
+        ...
+
+
 class Store(Protocol):
     """Everything durable, in one hand."""
 
@@ -566,6 +892,13 @@ class Store(Protocol):
     """The same log for whoever reads it, on connections that no gate and no sequencer waits for."""
     idempotency: IdempotencyKeys
     replays: Replays
+    rollups: Rollups
+    source_health: SourceHealth
+    profiles: Profiles
+    submissions: Submissions
+    disputes: Disputes
+    outbox: Outbox
+    identities: Identities
 
     async def ping(self) -> None:
         """Nothing, or `StoreUnavailable`."""

@@ -54,6 +54,7 @@ class Client:
 
     `secret_hash`: scrypt, for `client_secret_basic` (development only). `jwks`: the public JWK Set, for
     `private_key_jwt` (RFC 7523). `bound`: "dpop" or "mtls" when its tokens must be bound to a key or a certificate.
+    `webhook`: where it wants to be told of what concerns it; None when nowhere.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Client:
     jwks: Mapping[str, Any] | None = None
     disabled_at: datetime | None = None
     bound: str | None = None
+    webhook: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,20 @@ class EntryKind(Word):
     policy_published = "policy.published"
     form_published = "form.published"
     drafts_purged = "drafts.purged"
+    submission_received = "submission.received"
+    """A person handed in a form: what became of each slot. Committed before it is answered."""
+    submission_corrected = "submission.corrected"
+    """The slots of an application are counted otherwise from now on."""
+    submission_refused = "submission.refused"
+    """A form about an answer that was delivered masked was not taken. Committed before the caller is told why."""
+    submission_too_late = "submission.too_late"
+    """An answer's time was over when it was handed in; what the person had typed is kept for a day."""
+    receipt_issued = "receipt.issued"
+    """The call receipt of a resolution is about to be handed out: its digest, by which it is known again."""
+    form_printed = "form.printed"
+    """A filled form is about to be printed, with its values. Committed before it leaves."""
+    submissions_purged = "submissions.purged"
+    """Final values whose time is over were emptied; the slots stay."""
     keys_rotated = "keys.rotated"
     keys_rewrapped = "keys.rewrapped"
     """What stood on older root keys was brought under the newest."""
@@ -183,10 +199,36 @@ class EntryKind(Word):
     """Roles that no one may unite, or a change of one's own, were refused at assignment (GB/T 39477)."""
     person_identified = "person.identified"
     """A portal says who a person is and is given that person's token. Committed before the token leaves."""
+    baseline_frozen = "baseline.frozen"
+    """A form's baseline, to which manual entry is compared, is set from now on."""
     access_refused = "access.refused"
     """Somebody could not prove who they are, or may not do what they asked; or how many more, within a second."""
+    identity_linked = "identity.linked"
+    """Two documents count as one subject from now on; the evidence is sealed."""
+    identity_unlinked = "identity.unlinked"
+    identity_refused = "identity.refused"
+    """Two documents were not linked: the evidence does not do, or one of them is somebody else's already."""
+    profile_kept = "profile.kept"
+    """A person agreed that one value they typed is kept for their next forms: its item, never the value."""
+    profile_deleted = "profile.deleted"
+    profile_read = "profile.read"
+    """Somebody was shown what is kept of a person or organisation. Committed before it is shown."""
+    profile_purged = "profile.purged"
+    dispute_opened = "dispute.opened"
+    """Somebody says that a value they were shown is wrong. Those of a submission stand in its own entry."""
+    dispute_read = "dispute.read"
+    """Somebody was shown what a dispute keeps: the reason, both values, the evidence. Committed before that."""
+    dispute_reminded = "dispute.reminded"
+    dispute_escalated = "dispute.escalated"
+    """Nobody has answered a dispute in time: the department above has to see to it."""
+    dispute_referred = "dispute.referred"
+    dispute_corrected = "dispute.corrected"
+    """The source was wrong. Names the answers emptied and the applications whose offices are told."""
+    dispute_upheld = "dispute.upheld"
+    dispute_withdrawn = "dispute.withdrawn"
+    dispute_purged = "dispute.purged"
     person_refused = "person.refused"
-    """A portal wanted a person's token and was not given it."""
+    """A portal wanted a person's token and was not given it, or whoever was sent a link logged in as somebody else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,7 +427,8 @@ class Submission:
 
     `digest`: keyed digest of what was sent, by which the same sent twice is known. `roles`: role → reference of its
     subject. `subjects`: references whose keys seal the values together; none when the root's does. `sealed`: the final
-    values, kept until `keep_until`; None once purged.
+    values, kept until `keep_until`; None once purged. `said`: what was answered beside the slots, canonical JSON of
+    paths and codes.
     """
 
     id: str
@@ -401,6 +444,39 @@ class Submission:
     keep_until: datetime
     sealed: bytes | None = field(default=None, repr=False)
     subjects: tuple[str, ...] = ()
+    said: bytes = b"{}"
+
+
+@dataclass(frozen=True, slots=True)
+class TypedAnswers:
+    """What a person had typed when their answer's time was over: kept a day longer, to begin again with.
+
+    `subjects`: references whose keys seal them together; none when the root's does.
+    """
+
+    resolution_id: str
+    caller: str
+    form: str
+    keep_until: datetime
+    sealed: bytes = field(repr=False)
+    subjects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotFilter:
+    """Which applications are looked for; None is any. `since` is inclusive, `until` is not: when it was submitted.
+
+    `item`: one of whose slots is of that item. `caller`: who submitted it.
+    """
+
+    form: str | None = None
+    department: str | None = None
+    matter: str | None = None
+    item: str | None = None
+    segment: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    caller: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,7 +484,9 @@ class ProfileValue:
     """One value that a person typed and lets us keep for the next form: tier C, for that purpose, until it expires.
 
     `item`: what it is; the newest of one subject and item counts. `sealed`: the value, under the subject's key.
-    `submission_id`: where it was collected; None when the person wrote it into the record directly.
+    `submission_id`: where it was collected; None when the person wrote it into the record directly. `told`: the entry
+    that says it is kept, when it is written. `differs_from`: a register that said something else, at `differs_at`.
+    `wrapped_key`: of its subject, when it is read.
     """
 
     id: str
@@ -421,6 +499,33 @@ class ProfileValue:
     submission_id: str | None
     entry_id: str
     sealed: bytes = field(repr=False)
+    told: Entry | None = field(default=None, repr=False, compare=False)
+    differs_from: str | None = None
+    differs_at: datetime | None = None
+    wrapped_key: bytes | None = field(default=None, repr=False, compare=False)
+
+
+class ProfileEnd(Word):
+    """How a profile value ends."""
+
+    superseded = "superseded"
+    """By a newer one."""
+    deleted = "deleted"
+    """By the person, or at a desk on their behalf."""
+    expired = "expired"
+    erased = "erased"
+    """Its subject is no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileDifference:
+    """What a register said beside a profile value of the same item: something else, or the same (`differs`)."""
+
+    subject_ref: str
+    item: str
+    source: str
+    at: datetime
+    differs: bool
 
 
 class DisputeState(Word):
@@ -460,16 +565,95 @@ class Dispute:
     level: int = 0
     reminded_at: datetime | None = None
     closed_at: datetime | None = None
+    supervisor: str | None = None
+    """The department above that must see to it, once it was escalated; None before."""
+    set_at: datetime | None = None
+    """When the present deadline was set; None while it is the first."""
+    steps: int = 0
+    """How many steps were taken since it was opened; what a step is compared with before it is written."""
+    wrapped_key: bytes | None = field(default=None, repr=False, compare=False)
+    """Of its subject, when it is read."""
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeEvent:
+    """One step of a dispute, as it stood afterwards.
+
+    `step`: "reminded", "escalated", "referred", "corrected", "upheld" or "withdrawn". `actor`: the client that took it.
+    `reason`: a code, "given" where words stand sealed; `sealed`: those words, under the subject's key.
+    """
+
+    id: str
+    dispute_id: str
+    subject_ref: str
+    at: datetime
+    step: str
+    state: DisputeState
+    department: str
+    due: date
+    level: int
+    actor: str
+    reason: str
+    entry_id: str
+    sealed: bytes | None = field(default=None, repr=False)
+
+
+class DisputeCount(NamedTuple):
+    """Disputes of one item from one source. `confirmed`: the source was wrong; `unanswered`: open or referred."""
+
+    source: str
+    item: str
+    confirmed: int
+    upheld: int
+    unanswered: int
+    withdrawn: int
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one client is told by webhook, kept until it has answered or we give up. `body`: no personal value.
+
+    `id`: also the receiver's, which knows by it what comes twice. `about`: what it is about, e.g. a dispute's id.
+    `next_at`: when it is tried next; None once it is over. `failure`: code of the last one; "" for none.
+    """
+
+    id: str
+    client: str
+    about: str
+    created_at: datetime
+    body: bytes
+    next_at: datetime | None
+    tries: int = 0
+    delivered_at: datetime | None = None
+    failure: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SubmissionWrite:
-    """Everything one submission writes beside its entry. The draft it came from is emptied in the same transaction."""
+    """Everything one submission writes beside its entry. The draft it came from is emptied in the same transaction.
+
+    `was_purged`: the draft was empty before, since a consent it rested on was taken back; else it must not be.
+    """
 
     submission: Submission
     snapshot: Snapshot
     kept: tuple[ProfileValue, ...] = ()
     disputes: tuple[Dispute, ...] = ()
+    was_purged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Submittable:
+    """A draft and what submitting it needs, read together.
+
+    `keys`: reference → wrapped key of its subjects that have one. `submission`: what was submitted of it already.
+    `held`: reference → items of which the subject's profile holds a value that stands.
+    """
+
+    draft: Draft
+    keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    submission: Submission | None = None
+    held: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -477,6 +661,7 @@ class GateWrite(Generic[Outcome]):
     """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
 
     `use`: consents to take a use of. `used_at`: when, by which their frequency is counted; None is when the entry says.
+    `differences`: where a register said something else than the profile, or does so no more.
     """
 
     entry: Entry
@@ -485,6 +670,7 @@ class GateWrite(Generic[Outcome]):
     draft: Draft | None = None
     used_at: datetime | None = None
     submission: SubmissionWrite | None = None
+    differences: tuple[ProfileDifference, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,11 +701,64 @@ class NewSubject:
 
 @dataclass(frozen=True, slots=True)
 class Erasure:
-    """What erasing a subject did: how many consents were emptied, how many of those ended by it, drafts purged."""
+    """What erasing a subject did: how many consents were emptied, how many of those ended by it, drafts purged.
+
+    `others`: references of its linked documents, which were erased with it.
+    """
 
     consents: int
     ended: int
     drafts: int
+    others: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityLink:
+    """Somebody's word that two documents are of one subject.
+
+    `from_ref`: the document that was added; `to_ref`: whose it is. `is_claim`: another subject has that document, so
+    that this is a claim beside a link: while both stand the document counts for nobody. `sealed`: the evidence, under
+    the keys of both; None once one of them was erased. `wrapped_keys`: of both, when it is read.
+    """
+
+    id: str
+    from_ref: str
+    to_ref: str
+    kind: str
+    at: datetime
+    recorded_by: str
+    department: str
+    is_claim: bool
+    entry_id: str
+    sealed: bytes | None = field(repr=False)
+    ended_at: datetime | None = None
+    ended_entry: str | None = None
+    wrapped_keys: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+
+class LinkVerdict(Word):
+    """What came of a link that was to be written. Only `linked` and `claimed` wrote anything."""
+
+    linked = "linked"
+    claimed = "claimed"
+    already = "already"
+    """Both count as one subject as it is."""
+    elsewhere = "elsewhere"
+    """One of the documents is linked to, or claimed for, somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedDocument:
+    """One of the documents that a subject is known by. `key`: its blind index.
+
+    `sealed`: the identifier, under the key of `ref`. `is_contested`: two subjects claim it, so that it counts for none.
+    """
+
+    ref: str
+    key: str
+    wrapped_key: bytes | None = field(repr=False)
+    sealed: bytes = field(repr=False)
+    is_contested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -537,12 +776,16 @@ class GateView:
     """What a gate has read in its transaction for one passage.
 
     `consents`: those asked for that exist, by id, as they stand now. `subject_refs`: blind index → reference.
-    `wrapped_keys`: reference → the subject's wrapped key; without those that have none.
+    `wrapped_keys`: reference → the subject's wrapped key; without those that have none. `disputed`: reference → item →
+    the open dispute about it; without subjects that dispute nothing. `linked`: blind index → every document of that
+    subject, itself among them, oldest first; without subjects known by one document that nobody contests.
     """
 
     consents: Mapping[str, Consent]
     subject_refs: Mapping[str, str]
     wrapped_keys: Mapping[str, bytes] = field(default_factory=dict)
+    disputed: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    linked: Mapping[str, tuple[LinkedDocument, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,6 +800,118 @@ class GateRequest(Generic[Outcome]):
     consents: tuple[str, ...]
     write: Callable[[GateView], GateWrite[Outcome]]
     subjects: Mapping[str, NewSubject] = field(default_factory=dict)
+
+
+NO_BOUND_MS = 2**31 - 1
+"""`up_to_ms` of what took longer than the longest time that is told apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallCount:
+    """How often calls to a source ended so. `outcome`: `filled` when it gave anything, else its first reason.
+
+    `up_to_ms`: they took no longer than that (`NO_BOUND_MS`: any time); 0 where it was not asked at all, because its
+    breaker was open or it is under maintenance.
+    """
+
+    source: str
+    outcome: str
+    up_to_ms: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerCount:
+    """How many resolutions of a form were answered within `up_to_ms`, and not within the next shorter time."""
+
+    form: str
+    up_to_ms: int
+    count: int
+
+
+class Stretch(NamedTuple):
+    """Cells of a roll-up of one grain ("d" or "m") whose start is `begin` or later and before `end`."""
+
+    grain: str
+    begin: int
+    end: int
+
+
+class RollupKey(NamedTuple):
+    """Where a count of slots stands: one cell of the roll-ups.
+
+    `dimension`: "form", "field", "item" or "source"; `key`: the path, item or source, "" for a form and for what has
+    none. `grain`: "d" or "m". `start`: 20261121 for a day in China, 20261100 for a month. What a cell does not tell
+    apart is "".
+    """
+
+    dimension: str
+    grain: str
+    form: str
+    key: str
+    start: int
+    segment: str
+    department: str
+    matter: str
+
+
+@dataclass(frozen=True, slots=True)
+class Countable:
+    """One snapshot as it is to be counted: once (`sign` 1), or taken back because a later one stands (-1).
+
+    `on`: the day in China on which the application was handed in, whatever was corrected later. `facts`: JSON of
+    `gateway.slots.to_facts`.
+    """
+
+    sign: int
+    on: date
+    form: str
+    matter: str
+    department: str
+    segment: str
+    definition: str
+    baseline: int | None
+    is_test: bool
+    facts: bytes
+
+
+Delta = tuple[RollupKey, Sequence[int]]
+"""What is added to one cell: its counts in the order of `gateway.reports.measures.COUNTERS`."""
+
+
+@dataclass(frozen=True, slots=True)
+class CellFilter:
+    """Which cells of the roll-ups are summed; None is any.
+
+    `by`: what they are grouped by, of "form", "key", "segment", "department", "matter", "month" and "day".
+    """
+
+    dimension: str
+    by: tuple[str, ...]
+    stretches: tuple[Stretch, ...]
+    form: str | None = None
+    department: str | None = None
+    segment: str | None = None
+
+
+CellSum = tuple[tuple[str, ...], tuple[int, ...]]
+"""One group of cells: what it is grouped by, in that order, and the sums of its counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """How many slots a form asked for before, to which M5 compares: named, dated, never changed.
+
+    The one frozen last counts for submissions from then on. `dated`: of what day the form that was counted is.
+    """
+
+    form: str
+    name: str
+    dated: date
+    slots: int
+    frozen_at: datetime
+    frozen_by: str
+    entry_id: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from gateway.library import Library
 from gateway.lookups import SubjectReferences
@@ -17,6 +18,7 @@ class Runtime:
 
     `fingerprint`: bytes → a keyed digest that tells nothing without the key, 64 characters of hexadecimal.
     `sources`: replaced as a whole when a new registry version changes them; read it once per request.
+    `baselines`: form → slots of its baseline (None without one) and when that was read.
     """
 
     settings: Settings
@@ -32,3 +34,4 @@ class Runtime:
     new_reference: NewReference
     fingerprint: Callable[[bytes], str]
     watch: LogWatch = field(default_factory=LogWatch)
+    baselines: dict[str, tuple[int | None, datetime]] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from field_registry import Tier
 from field_registry.items import Sensitivity, ShareAttribute
 from policies.errors import BadDocument
 from policies.grounds import Ground, GroundKind
-from policies.purposes import Purpose
+from policies.purposes import LockedEdits, Purpose
 from policies.rules import Conditions, Effect, Rule, Rules
 from policies.shape import flaws_of
 
@@ -59,7 +59,8 @@ def policy_from_document(document: Mapping[str, Any]) -> Policy:
 
 def purpose_of(entry: Mapping[str, Any]) -> Purpose:
     """The purpose that an entry of the right shape describes."""
-    return Purpose(**entry)
+    locked_edits = LockedEdits(entry.get("locked_edits", LockedEdits.mark))
+    return Purpose(**{**entry, "locked_edits": locked_edits})
 
 
 def rule_of(entry: Mapping[str, Any]) -> Rule:
@@ -81,6 +82,8 @@ def _ground_of(entry: Mapping[str, str]) -> Ground:
 
 def _purpose_to_document(purpose: Purpose) -> dict[str, str]:
     texts = {"name": purpose.name, "name_en": purpose.name_en, "citation": purpose.citation}
+    if purpose.locked_edits is not LockedEdits.mark:
+        texts["locked_edits"] = purpose.locked_edits.value
     return {"code": purpose.code} | {key: text for key, text in texts.items() if text}
 
 

@@ -41,6 +41,8 @@ class ReasonCode(Word):
     consent_outdated = "consent_outdated"
     item_not_covered = "item_not_covered"
     item_refused = "item_refused"
+    disputed = "disputed"
+    """The person says that the value is wrong, and nobody has answered yet."""
 
 
 @dataclass(frozen=True, slots=True)

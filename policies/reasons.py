@@ -99,11 +99,17 @@ _SENTENCES: dict[ReasonCode, tuple[str, str]] = {
         "当事人未同意调取此项，请自行填写。",
         "The person chose not to have this item fetched; please fill it in.",
     ),
+    _R.disputed: (
+        "此项正在异议核实中，请填写您认为正确的内容。",
+        "This value is under correction; please fill in what you believe is right.",
+    ),
 }
 
 
 def outcome_of(reason: ReasonCode) -> OutcomeCode:
-    """The outcome of a field whose ask was refused for this reason: the person's own refusal, or no ground."""
+    """The outcome of a field whose ask was refused for this reason: the person's refusal, a dispute, or no ground."""
+    if reason is ReasonCode.disputed:
+        return OutcomeCode.disputed
     return OutcomeCode.refused_by_person if reason in _BY_THE_PERSON else OutcomeCode.no_ground
 
 

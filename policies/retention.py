@@ -51,6 +51,7 @@ PERIODS = _table(
     Period("drafts", timedelta(hours=24), Bound.at_most, "个人信息保护法 第19条"),
     Period("consents", _THREE_YEARS, Bound.at_least, "网络数据安全管理条例 第12条"),
     Period("log", _THREE_YEARS, Bound.at_least, "个人信息保护法 第56条"),
+    Period("profile", _THREE_YEARS, Bound.at_most, "个人信息保护法 第19条"),
     Period("network_logs", _SIX_MONTHS, Bound.at_least, "网络安全法 第21条"),
 )
 """Every retention period by name, at the length the law or the design asks for."""

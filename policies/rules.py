@@ -18,8 +18,8 @@ NO_RULE = "R-000"
 """The rule of everything that no rule permits."""
 NOT_SHARED = "S-none"
 """The rule of items that are not shared at all (国务院令第809号: 不予共享)."""
-BUILT_IN = frozenset({NO_RULE, NOT_SHARED, "S-answered"})
-"""Ids that no rule of a table may take; "S-answered" belongs to `policies.minimise`."""
+BUILT_IN = frozenset({NO_RULE, NOT_SHARED, "S-answered", "S-again"})
+"""Ids that no rule may take; "S-answered" belongs to `policies.minimise`, "S-again" to a form begun again."""
 
 # A profile is one form for one department; a form asks some hundred items at most. Both bounds together keep the memo
 # under 20 MB whatever is asked; a full one is emptied, which costs the next request one pass over the table.

@@ -58,7 +58,7 @@ def make_entry(
     if private is not None and sealer is not None:
         salt = _SALTS.take()
         document = canonical(private)
-        leaf["commit"] = hmac.digest(salt, document, "sha256").hex()
+        leaf["commit"] = commitment(salt, document)
         sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id, key=key)
     return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed, actor_key, case_key)
 
@@ -70,7 +70,7 @@ def _omit(leaf: dict[str, Any]) -> dict[str, Any]:
     names of items and fields.
     """
     omitted: dict[str, Any] = {}
-    for name in ("fields", "asks", "permitted", "denied"):
+    for name in ("fields", "asks", "permitted", "denied", "slots"):
         if len(canonical(leaf)) <= _MOST_LEAF:
             break
         if name in leaf:
@@ -96,12 +96,26 @@ def open_private(entry: Entry, sealer: Sealer, key: SubjectKey | None = None) ->
     """
     if entry.sealed is None:
         return {}
+    private: dict[str, Any] = orjson.loads(disclosure_of(entry, sealer, key)[1])
+    return private
+
+
+def disclosure_of(entry: Entry, sealer: Sealer, key: SubjectKey | None = None) -> tuple[bytes, bytes]:
+    """Salt and private part of an entry that has one, as they were logged; raises as `open_private` does.
+
+    Handed out together they can be checked against the leaf's commitment by anybody (`commitment`).
+    """
+    assert entry.sealed is not None, "only of an entry that has a private part"
     opened = sealer.open(entry.sealed, table="audit_entry", column="sealed", row=entry.id, key=key)
     salt, document = opened[:SALT_BYTES], opened[SALT_BYTES:]
-    if hmac.digest(salt, document, "sha256").hex() != orjson.loads(entry.leaf).get("commit"):
+    if commitment(salt, document) != orjson.loads(entry.leaf).get("commit"):
         raise CannotOpen
-    private: dict[str, Any] = orjson.loads(document)
-    return private
+    return salt, document
+
+
+def commitment(salt: bytes, document: bytes) -> str:
+    """What a leaf says of its private part: nobody can test a guess at the one without the other."""
+    return hmac.digest(salt, document, "sha256").hex()
 
 
 def finding_key(what: Literal["actor", "case"], text: str, fingerprint: Callable[[bytes], str]) -> str:
@@ -127,11 +141,13 @@ def resolution_of(receipt_or_resolution: str) -> str:
 def subjects_of(leaf: Mapping[str, Any]) -> set[str]:
     """The references of the subjects that an entry is about; none for what is about nobody.
 
-    `subject` is one; `subjects` are several, by role where they have one.
+    `subject` is one; `subjects` are several, by role where they have one. `under`: other documents of a role's subject
+    that something was taken from.
     """
     several = leaf.get("subjects") or ()
     refs = several.values() if isinstance(several, dict) else several
-    return {ref for ref in (leaf.get("subject"), *refs) if ref is not None}
+    under = [ref for others in (leaf.get("under") or {}).values() for ref in others]
+    return {ref for ref in (leaf.get("subject"), *refs, *under) if ref is not None}
 
 
 def owner_of(leaf: Mapping[str, Any]) -> str | None:

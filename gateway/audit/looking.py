@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from field_registry import Subject
+from gateway.audit.about import documents_of
 from gateway.audit.entries import finding_key, rfc3339, subjects_of
 from gateway.audit.noting import note
 from gateway.audit.telling import Told
@@ -56,9 +57,10 @@ async def note_look(
 
 
 async def concerns(entry_id: str, ref: str, runtime: Runtime) -> bool:
-    """Whether that entry is about the subject of that reference."""
+    """Whether that entry is about the subject of that reference, under whichever of its documents."""
     found = await runtime.store.search.entry(entry_id)
-    return found is not None and ref in subjects_of(orjson.loads(found.leaf))
+    about = set() if found is None else subjects_of(orjson.loads(found.leaf))
+    return ref in about or (bool(about) and not about.isdisjoint(await documents_of(ref, runtime)))
 
 
 async def _filters(wanted: LookUp, runtime: Runtime) -> dict[str, str]:

@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
+from gateway.audit.about import documents_of, entries_about
 from gateway.audit.cursors import Position, Turn, foreign_cursor
 from gateway.audit.entries import finding_key
 from gateway.audit.looking import LookUp, note_search
@@ -118,7 +119,8 @@ async def _about(ref: str, after: str, runtime: Runtime) -> tuple[list[tuple[str
     if after.startswith("aud_"):  # an id says nothing of the place where a person's entries go on
         raise foreign_cursor()
     beyond = int(after) if after else None
-    rows = await runtime.store.search.about(ref, beyond=beyond, limit=_DRIVERS)
+    refs = await documents_of(ref, runtime)
+    rows = await entries_about(refs, runtime, beyond=beyond, limit=_DRIVERS)
     # What came of an intent, and readings again, come with it.
     drivers = [(str(at), entry) for at, entry in rows if entry.kind not in _WITH_THEIR_INTENT]
     return drivers, str(rows[-1][0]) if len(rows) == _DRIVERS else None

@@ -10,9 +10,16 @@ from gateway.cli import (
     connector,
     consent,
     demo,
+    dispute,
+    identity,
     keys,
     operator,
+    profile,
+    receipt,
     registry,
+    report,
+    report_exports,
+    report_gaps,
     resolve,
     serve,
     subject,
@@ -28,6 +35,8 @@ app = typer.Typer(
 for room in (demo, serve, check, resolve):
     room.register(app)
 audit_shards.register(audit.group)
+report_gaps.register(report.group)
+report_exports.register(report.group)
 for name, group in (
     ("registry", registry),
     ("connector", connector),
@@ -37,7 +46,13 @@ for name, group in (
     ("audit", audit),
     ("keys", keys),
     ("subject", subject),
+    ("identity", identity),
+    ("profile", profile),
+    ("receipt", receipt),
+    ("dispute", dispute),
+    ("report", report),
 ):
     app.add_typer(group.group, name=name)
+app.add_typer(receipt.form_group, name="form")
 
 __all__ = ["app"]

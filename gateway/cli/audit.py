@@ -31,7 +31,7 @@ from gateway.cli.common import (
     print_json,
     runtime_of,
 )
-from gateway.cli.subjects import subject_of
+from gateway.cli.subjects import SubjectFile, SubjectText, one_subject
 from gateway.records import EntryKind
 from gateway.reports.ledger_lines import lines_of
 from gateway.reports.ledger_words import LABELS, Language, say
@@ -174,25 +174,15 @@ async def proof(
 @group.command("ledger")
 @command
 async def ledger(
-    subject: Annotated[
-        str | None,
-        typer.Option(help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
-    ] = None,
-    subject_file: Annotated[
-        typer.FileText | None,
-        typer.Option(
-            encoding="utf-8", help="A file with KIND:ID, - for standard input: no trace in the shell."
-        ),
-    ] = None,
+    subject: SubjectText = None,
+    subject_file: SubjectFile = None,
     english: Annotated[bool, typer.Option("--english", help="English, not Chinese.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 100,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Who used the data of one person, organisation, vehicle or project; asking is logged too."""
-    if (subject is None) == (subject_file is None):
-        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
-    about = subject_of((subject_file.read() if subject_file else subject or "").strip())
+    about = one_subject(subject, subject_file)
     language: Language = "en" if english else "zh"
     async with runtime_of(state) as runtime:
         await make_sequencer(runtime).run()  # what has no place yet is found by nobody

@@ -19,7 +19,7 @@ from gateway.audit.search import look_up
 from gateway.audit.telling import Told
 from gateway.audit.unsealing import unseal_entry
 from gateway.cli.common import WRONG_USE, AsJson, State, command, fail, out, print_json, runtime_of
-from gateway.cli.subjects import subject_of
+from gateway.cli.subjects import SubjectFile, SubjectText, any_subject
 from gateway.errors import Unavailable
 from gateway.records import Entry, EntryKind
 from gateway.reports.trace import trace_of
@@ -33,11 +33,8 @@ Text = Annotated[str | None, typer.Option()]
 @command
 async def entries(
     state: State = None,
-    subject: Annotated[str | None, typer.Option(help="KIND:ID, as for `ledger`.")] = None,
-    subject_file: Annotated[
-        typer.FileText | None,
-        typer.Option(encoding="utf-8", help="A file with KIND:ID, - for standard input."),
-    ] = None,
+    subject: SubjectText = None,
+    subject_file: SubjectFile = None,
     officer: Annotated[str | None, typer.Option(help="The caller's own number of whoever worked.")] = None,
     case: Annotated[str | None, typer.Option(help="Case number.")] = None,
     request: Annotated[str | None, typer.Option(help="Only those of a resolution or consent.")] = None,
@@ -61,11 +58,9 @@ async def entries(
     as_json: AsJson = False,
 ) -> None:
     """Entries without their private part: references, codes and times. The look is an entry too."""
-    if subject is not None and subject_file is not None:
-        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
-    about = subject_file.read() if subject_file else subject
+    about = any_subject(subject, subject_file)
     wanted = LookUp(
-        subject=None if about is None else subject_of(about.strip()),
+        subject=about,
         officer=officer,
         case=case,
         request=request,

@@ -14,8 +14,11 @@ from field_registry.errors import Fault
 from field_registry.load import Loaded, read_registry
 from forms.check import check_forms
 from forms.load import LoadedForms, read_forms
-from gateway.cli.common import FOUND_FAULTS, AsJson, guarded, out, print_json
+from gateway.app import utc_now
+from gateway.cli.common import FOUND_FAULTS, AsJson, guarded, out, print_json, settings_of
 from gateway.curation import SHIPPED
+from gateway.disputes.load import SHIPPED as CALENDAR
+from gateway.disputes.load import calendar_warnings
 from policies.check import Known, check_policy
 from policies.load import read_policy
 
@@ -36,7 +39,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a registry, its forms and its policy; exit 1 when there are faults."""
-    faults = sorted(faults_in(*rooms_of(directory)), key=lambda fault: (fault.file, fault.line, fault.code))
+    found = [*faults_in(*rooms_of(directory)), *_calendar_faults()]
+    faults = sorted(found, key=lambda fault: (fault.file, fault.line, fault.code))
     errors = sum(fault.severity == "error" for fault in faults)
     if as_json:
         print_json({"errors": errors, "faults": [fault_row(fault) for fault in faults]})
@@ -125,6 +129,14 @@ def _places(registry: Loaded, forms: LoadedForms) -> dict[tuple[str, str], tuple
         if (located := forms.places.get((form.id, form.version))) is not None
     }
     return masks | purposes
+
+
+def _calendar_faults() -> Iterable[Fault]:
+    """What keeps the deadlines of disputes from being counted as offices work."""
+    settings = settings_of(None)
+    name = (settings.working_days_file or CALENDAR).name
+    for sentence in calendar_warnings(settings, utc_now()):
+        yield Fault(name, 0, "calendar_year", sentence, "warning")
 
 
 def fault_row(fault: Fault) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`oncegate client add|list|disable|roles`: the systems that call. Each change is an entry of the log."""
+"""`oncegate client add|list|disable|roles|webhook`: the systems that call. Each change is an entry of the log."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,9 +14,11 @@ from gateway.cli.common import (
     fail,
     out,
     print_json,
-    print_table,
+    print_lines,
+    print_records,
     runtime_of,
 )
+from gateway.disputes.webhooks import require_address
 from gateway.records import Client
 from gateway.security.client_admin import (
     assign_client_roles,
@@ -24,10 +26,11 @@ from gateway.security.client_admin import (
     disable_client,
     find_client,
     register_client,
+    set_client_webhook,
 )
 from gateway.security.registered import read_all
 
-group = typer.Typer(help="Calling systems: add, list, disable, roles.", no_args_is_help=True)
+group = typer.Typer(help="Calling systems: add, list, disable, roles, webhook.", no_args_is_help=True)
 ClientId = Annotated[str, typer.Argument(help="Client id.")]
 Roles = Annotated[
     list[str], typer.Option("--role", help="renderer, consent_desk, portal, auditor …; may be repeated.")
@@ -43,12 +46,17 @@ async def add(
     name: Annotated[str, typer.Option(help="What people call it; its id when left out.")] = "",
     jwks: Annotated[Path | None, typer.Option(help="File of its public keys, a JWK Set.")] = None,
     bound: Annotated[str | None, typer.Option(help="dpop or mtls: its tokens must be bound.")] = None,
+    webhook: Annotated[
+        str | None, typer.Option(help="https address where it is told of disputes that concern it.")
+    ] = None,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Register a client by its public keys; without any, in development, with a secret that is printed once."""
-    wanted = Client(client, name or client, department, frozenset(role), bound=bound)
+    wanted = Client(client, name or client, department, frozenset(role), bound=bound, webhook=webhook)
     async with runtime_of(state) as runtime:
+        if webhook is not None:
+            require_address(webhook, runtime.settings)
         made = await register_client(wanted, _read(jwks), runtime)
     if as_json:
         print_json({**client_view(made.client), "secret": made.secret})
@@ -64,12 +72,8 @@ async def list_(state: State = None, as_json: AsJson = False) -> None:
     """Registered clients, with their roles and how they prove themselves."""
     async with runtime_of(state) as runtime:
         seen = [client_view(each) for each in await read_all(runtime.store.clients)]
-    if as_json:
-        print_json({"clients": seen})
-        return
     columns = ("id", "name", "department", "roles", "proof", "bound", "disabled_at")
-    rows = [[", ".join(c["roles"]) if column == "roles" else c[column] for column in columns] for c in seen]
-    print_table("clients", columns, rows)
+    print_records("clients", seen, columns, as_json=as_json)
 
 
 @group.command()
@@ -88,13 +92,29 @@ async def roles(client: ClientId, role: Roles, state: State = None, as_json: AsJ
         _show(await assign_client_roles(await find_client(client, runtime), role, runtime), as_json)
 
 
+@group.command()
+@command
+async def webhook(
+    client: ClientId,
+    address: Annotated[
+        str | None, typer.Argument(help="https address; left out, it is told nowhere.")
+    ] = None,
+    state: State = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say where a client is told of disputes that concern it; messages are signed as receipts are."""
+    async with runtime_of(state) as runtime:
+        if address is not None:
+            require_address(address, runtime.settings)
+        _show(await set_client_webhook(await find_client(client, runtime), address, runtime), as_json)
+
+
 def _show(client: Client, as_json: bool) -> None:
     seen = client_view(client)
     if as_json:
         print_json(seen)
         return
-    for name, value in seen.items():
-        out.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(seen)
 
 
 def _read(path: Path | None) -> dict[str, Any] | None:

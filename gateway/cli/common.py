@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import wraps
 from pathlib import Path
@@ -122,6 +122,27 @@ def print_json(content: Any) -> None:
     """JSON on stdout, indented."""
     sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
     sys.stdout.flush()
+
+
+def print_lines(record: Mapping[str, Any]) -> None:
+    """A record for people, one name and value to a line."""
+    for name, value in record.items():
+        out.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+
+
+def print_records(
+    title: str, records: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_json: bool
+) -> None:
+    """Records under that name as JSON, or these columns of them as a table; what is several stands with commas."""
+    if as_json:
+        print_json({title: records})
+        return
+    rows = [[_cell(record[column]) for column in columns] for record in records]
+    print_table(title, columns, rows)
+
+
+def _cell(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else value
 
 
 def print_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

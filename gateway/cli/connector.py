@@ -8,7 +8,7 @@ import typer
 
 from connectors.registry import build_connector, kinds
 from connectors.scaffold import new_kind
-from gateway.app import environment_of
+from gateway.app import environment_of_sources
 from gateway.cli.common import (
     FOUND_FAULTS,
     AsJson,
@@ -46,7 +46,7 @@ async def check(
     async with runtime_of(state) as runtime:
         registry = runtime.library.published.registry
         wanted = [registry.source(source)] if source else list(registry.sources.values())
-        environment = environment_of(runtime.settings, runtime.clock)
+        environment = environment_of_sources(runtime)
         connectors = [build_connector(each, environment) for each in wanted]
         try:
             found = await asyncio.gather(*(connector.health() for connector in connectors))

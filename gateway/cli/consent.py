@@ -1,7 +1,7 @@
 """`oncegate consent list|show|receipt|verify`: consents as they stand, in the words of others, and to keep."""
 
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +10,7 @@ import orjson
 import typer
 from rich.progress import Progress
 
+from field_registry import Subject
 from gateway.app import make_receipt_keys, make_sequencer
 from gateway.audit.entries import rfc3339
 from gateway.cli.common import (
@@ -22,16 +23,18 @@ from gateway.cli.common import (
     guarded,
     out,
     print_json,
+    print_lines,
     print_table,
     runtime_of,
 )
-from gateway.cli.subjects import subject_of
+from gateway.cli.subjects import SubjectFile, SubjectText, any_subject
 from gateway.consents.exporting import events_of
 from gateway.consents.exports import as_dpv, as_rar
 from gateway.consents.receipt_check import Checked, check_receipt
 from gateway.consents.receipts import receipt_of
 from gateway.consents.service import view
 from gateway.errors import Gone
+from gateway.identities.persons import refs_of
 from gateway.records import StoredConsent
 from gateway.runtime import Runtime
 from policies import ConsentState
@@ -58,30 +61,20 @@ async def list_(
         ConsentState | None, typer.Option("--in-state", help="Only those that stand so now.")
     ] = None,
     purpose: Annotated[str | None, typer.Option(help="Only those for that purpose.")] = None,
-    subject: Annotated[
-        str | None,
-        typer.Option(help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
-    ] = None,
-    subject_file: Annotated[
-        typer.FileText | None,
-        typer.Option(
-            encoding="utf-8", help="A file with KIND:ID, - for standard input: no trace in the shell."
-        ),
-    ] = None,
+    subject: SubjectText = None,
+    subject_file: SubjectFile = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
     cursor: Annotated[str, typer.Option(help="Id to begin after.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Consents, oldest first; those of one subject, in one state, for one purpose."""
-    if subject is not None and subject_file is not None:
-        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
-    named = subject_file.read() if subject_file else subject
+    named = any_subject(subject, subject_file)
     async with runtime_of(state) as runtime:
-        ref = None if named is None else await _ref_of(named.strip(), runtime)
+        refs = None if named is None else await _refs_of(named, runtime)
         seen: list[dict[str, Any]] = []
         with Progress(disable=not sys.stderr.isatty(), transient=True) as progress:
             task = progress.add_task("consents looked at", total=None)
-            async for stored in _stored(ref, cursor, runtime):
+            async for stored in _stored(refs, cursor, runtime):
                 progress.advance(task)
                 consent = _seen(stored, runtime)
                 if in_state in (None, consent["state"]) and purpose in (None, consent["purpose"]):
@@ -120,19 +113,23 @@ def _print_list(seen: list[dict[str, Any]], limit: int, *, as_json: bool) -> Non
     print_table("consents", ("id", "state", "purpose", "form", "items", "uses left", "expires"), rows)
 
 
-async def _ref_of(text: str, runtime: Runtime) -> str:
-    """The reference of the subject that KIND:ID names; "", which nobody has, for somebody never heard of."""
-    return await runtime.store.subjects.find(runtime.subjects.key_of(subject_of(text))) or ""
+async def _refs_of(subject: Subject, runtime: Runtime) -> tuple[str, ...]:
+    """The references of that subject's documents; none for somebody never heard of."""
+    ref = await runtime.store.subjects.find(runtime.subjects.key_of(subject))
+    return () if ref is None else await refs_of(ref, runtime)
 
 
-async def _stored(ref: str | None, after: str, runtime: Runtime) -> AsyncIterator[StoredConsent]:
+async def _stored(refs: Sequence[str] | None, after: str, runtime: Runtime) -> AsyncIterator[StoredConsent]:
     """Every consent, or every one about a subject, by id."""
     consents = runtime.store.consents
     while True:
-        if ref is None:
+        if refs is None:
             page = await consents.listing(after=after, limit=_AT_ONCE)
         else:
-            page = await consents.of_subject(ref, after=after, limit=_AT_ONCE)
+            pages = [await consents.of_subject(ref, after=after, limit=_AT_ONCE) for ref in refs]
+            page = sorted((each for some in pages for each in some), key=lambda each: each.consent.id)[
+                :_AT_ONCE
+            ]
         for stored in page:
             yield stored
         if len(page) < _AT_ONCE:
@@ -166,8 +163,7 @@ async def show(
 
 
 def _print_text(told: dict[str, Any], events: list[dict[str, Any]]) -> None:
-    for name, value in told.items():
-        out.print(f"{name}: {value}", markup=False, highlight=False, soft_wrap=True)
+    print_lines(told)
     rows = [(event["at"], event["state"], event["actor"], event["entry"]) for event in events]
     print_table("events", ("at", "state", "by", "entry"), rows)
 

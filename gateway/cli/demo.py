@@ -1,4 +1,4 @@
-"""`oncegate demo`: a small city with real sources on loopback, its forms filled, its rates printed, then served."""
+"""`oncegate demo`: a small city with real sources on loopback lives through a month; it is told of, then served."""
 
 import asyncio
 import socket
@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,17 @@ from gateway.app import make_runtime, open_sources
 from gateway.cli.common import AsJson, guarded, out, print_json, print_table, progress
 from gateway.cli.resolve import print_answer
 from gateway.cli.serve import run_server
+from gateway.demo.arrivals import month_until
 from gateway.demo.city import RunningCity, start_city
+from gateway.demo.clock import MovedClock
 from gateway.demo.house import Credentials, furnish, publish_city, register_callers
+from gateway.demo.month import Month
+from gateway.demo.report import SHOWN, MonthReport, month_report
 from gateway.demo.story import FIRST, Told, tell
 from gateway.demo.subjects import typical_subjects
+from gateway.reports.periods import begins
+from gateway.reports.rates import DEFINITION, RATES
+from gateway.runtime import Runtime
 from gateway.settings import Settings
 from gateway.telemetry import configure_logging
 
@@ -34,56 +42,114 @@ def demo(
     once: Annotated[bool, typer.Option("--once", help="Exit after the tables instead of serving.")] = False,
     keep: Annotated[Path | None, typer.Option(help="Keep the state in this directory.")] = None,
     people: Annotated[int, typer.Option(min=1, max=50, help="Casts of people per form.")] = 4,
+    traffic: Annotated[
+        int | None,
+        typer.Option(
+            "--traffic",
+            "--month",
+            min=0,
+            max=100_000,
+            help="Applications in the four weeks before today; 100 with --once, else 200.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the traffic: the same seed, the same people.")] = 1,
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to serve on; a free one when taken.")
     ] = 8000,
     as_json: AsJson = False,
 ) -> None:
-    """Bring up the demonstration city, resolve its forms for several people, print rates, then serve."""
+    """Bring up the demonstration city, let it live through a month, print forms and rates, then serve."""
     begun = time.monotonic()
     with _directory(keep) as directory:
         progress.print("starting the city's registers …", style="dim")
         with start_city(directory / "city") as city:
             settings = furnish(directory, city, port=_free_port(port))
             configure_logging(settings.model_copy(update={"log_level": "ERROR"}))
-            told, credentials = asyncio.run(_tell(settings, city, people, quiet=as_json))
+            wanted = _Wanted(people, _default(traffic, 100 if once else 200), seed, quiet=as_json)
+            shown = asyncio.run(_show(settings, city, wanted))
+            told = shown.forms
             seconds = round(time.monotonic() - begun, 1)
             if as_json:
                 print_json(
                     {
                         "sources": len(_sources(city)),
                         "forms": [each.row() for each in told],
+                        "report": shown.month.document() if shown.month else None,
                         "seconds": seconds,
                     }
                 )
             else:
                 _print_rates(told, len(_sources(city)), seconds)
+                if shown.month:
+                    _print_month(shown.month)
             if not once:
-                _say_what_to_open(settings, credentials, city, told)
+                _say_what_to_open(settings, shown.credentials, city, told)
                 run_server(settings)
 
 
-async def _tell(
-    settings: Settings, city: RunningCity, people: int, *, quiet: bool
-) -> tuple[list[Told], Credentials]:
-    runtime = make_runtime(settings)
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """How much is to be shown."""
+
+    people: int
+    traffic: int
+    seed: int
+    quiet: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What was done before serving."""
+
+    forms: list[Told]
+    month: MonthReport | None
+    credentials: Credentials
+
+
+def _default(given: int | None, otherwise: int) -> int:
+    return otherwise if given is None else given
+
+
+async def _show(settings: Settings, city: RunningCity, wanted: _Wanted) -> _Shown:
+    """A month of traffic in the past, then every form in the present."""
+    first = month_until(city.city.today)
+    clock = MovedClock(begins(first))
+    if not wanted.traffic:
+        clock.release()
+    runtime = make_runtime(settings, clock=clock)
     try:
         await publish_city(runtime)
         credentials = await register_callers(runtime)
+        month = await _live(city, runtime, clock, wanted) if wanted.traffic else None
+        if wanted.traffic:
+            clock.release()
+            await runtime.sources.close()
         runtime.sources = open_sources(runtime.library.published.registry, runtime)
-        told = []
-        total = len(runtime.library.published.forms)
-        async for each in tell(city.city, runtime, most=people):
-            told.append(each)
-            if each.form.id == FIRST and not quiet:
-                labels = {field.path: field.label for field in each.form.fields}
-                print_answer(dict(each.first), title=f"{each.form.name} v{each.form.version}", labels=labels)
-            progress.print(f"{len(told)}/{total} {each.form.name}", style="dim")
-        return told, credentials
+        return _Shown(await _tell(runtime, city, wanted), month, credentials)
     finally:
         await runtime.ledger.drain()
         await runtime.sources.close()
         await runtime.store.close()
+
+
+async def _live(city: RunningCity, runtime: Runtime, clock: MovedClock, wanted: _Wanted) -> MonthReport:
+    def at_work(done: int) -> None:
+        progress.print(f"{done}/{wanted.traffic} applications of the month", style="dim")
+
+    month = Month(city, runtime, clock, first=month_until(city.city.today), seed=wanted.seed)
+    return await month_report(await month.live(wanted.traffic, at_work), runtime)
+
+
+async def _tell(runtime: Runtime, city: RunningCity, wanted: _Wanted) -> list[Told]:
+    told: list[Told] = []
+    total = len(runtime.library.published.forms)
+    async for each in tell(city.city, runtime, most=wanted.people):
+        told.append(each)
+        if each.form.id == FIRST and not wanted.quiet:
+            labels = {field.path: field.label for field in each.form.fields}
+            print_answer(dict(each.first), title=f"{each.form.name} v{each.form.version}", labels=labels)
+        progress.print(f"{len(told)}/{total} {each.form.name}", style="dim")
+    return told
 
 
 def _print_rates(told: list[Told], sources: int, seconds: float) -> None:
@@ -109,6 +175,32 @@ def _print_rates(told: list[Told], sources: int, seconds: float) -> None:
         "other outcomes",
     )
     print_table(title, columns, rows)
+
+
+def _print_month(month: MonthReport) -> None:
+    """The month by form, the next steps, and what was asked again."""
+    rows = [
+        (name, measures.applications, *(str(RATES[rate].of(measures)) for rate in SHOWN))
+        for _, name, measures in (*month.forms, ("", "合计 all forms", month.total))
+    ]
+    lived = month.lived
+    title = (
+        f"{lived.applications} applications in four weeks from {lived.first}: {lived.submitted} handed in, "
+        f"{lived.abandoned} abandoned, {lived.tests} tests, {lived.disputed} with a dispute ({DEFINITION})"
+    )
+    headings = (f"{rate} {RATES[rate].zh}" for rate in SHOWN)
+    print_table(title, ("form", "applications", *headings), rows)
+    out.print("缺口 What to do next; each gain on top of those above:", style="bold")
+    for step in month.gaps["steps"]:
+        _say(f"{step['rank']}. {step['sentence']}")
+        _say(f"   {step['sentence_en']}")
+    out.print(f"重复采集 Asked again though held: M7 {RATES['M7'].of(month.total)}", style="bold")
+    for row in month.repeat["rows"]:
+        _say(f"{row['times']}× {row['form_name']} · {row['label']}: {row['what']}")
+
+
+def _say(line: str) -> None:
+    out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _say_what_to_open(

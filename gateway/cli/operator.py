@@ -9,7 +9,7 @@ from typing import Annotated
 import segno
 import typer
 
-from gateway.cli.common import AsJson, State, command, out, print_json, print_table, runtime_of
+from gateway.cli.common import AsJson, State, command, out, print_json, print_records, runtime_of
 from gateway.security.operators import (
     Enrolment,
     add_operator,
@@ -49,12 +49,8 @@ async def list_(state: State = None, as_json: AsJson = False) -> None:
     async with runtime_of(state) as runtime:
         found = await runtime.store.operators.listing(after="", limit=10_000)
         seen = [view(each, runtime) for each in found]
-    if as_json:
-        print_json({"operators": seen})
-        return
     columns = ("id", "login", "name", "department", "roles", "method", "locked_until", "disabled_at")
-    rows = [[", ".join(o["roles"]) if c == "roles" else o[c] for c in columns] for o in seen]
-    print_table("operators", columns, rows)
+    print_records("operators", seen, columns, as_json=as_json)
 
 
 @group.command()

@@ -11,6 +11,7 @@ from field_registry.diff import describe, diff
 from field_registry.dump import dump_registry
 from field_registry.load import load_registry
 from forms.load import load_forms
+from forms.once_only import HeldItems
 from gateway.cli.check import faults_in, rooms_of
 from gateway.cli.common import (
     FOUND_FAULTS,
@@ -25,6 +26,7 @@ from gateway.cli.common import (
 )
 from gateway.curation import Publisher
 from gateway.http.registry import trace as trace_of
+from gateway.reports.repeat import HeldField, held_fields
 from gateway.resolution.compiled import compile_form
 from policies.load import load_policy
 
@@ -55,19 +57,42 @@ async def import_(
     async with runtime_of(state) as runtime:
         day = effective_from.date() if effective_from else None
         publisher = Publisher(runtime.store, getpass.getuser(), runtime.clock(), runtime.new_reference, day)
-        version, is_new = await publisher.registry(load_registry(registry_at).registry)
+        registry = load_registry(registry_at).registry
+        version, is_new = await publisher.registry(registry)
         published = {"registry": {"version": version, "new": is_new}}
         if policies_at is not None:
             version, is_new = await publisher.policy(load_policy(policies_at).policy)
             published["policy"] = {"version": version, "new": is_new}
         forms = load_forms(forms_at).forms if forms_at is not None else ()
         new_forms = [form.id for form in forms if await publisher.form(form)]
+    held = HeldItems.of(registry)
+    asked_again = [each for form in forms for each in held_fields(form, held)]
     if as_json:
-        print_json({**published, "forms": {"new": new_forms, "given": len(forms)}})
+        told = [_asked_again(each) for each in asked_again]
+        print_json({**published, "forms": {"new": new_forms, "given": len(forms)}, "once_only": told})
         return
+    for each in asked_again:
+        out.print(
+            f"warning: {each.form} asks for {each.path} ({each.label}), which {each.item.department} holds: "
+            f"{each.item.id} ({each.item.name}). Add `item: {each.item.id}` (国务院令第716号 art. 7)",
+            markup=False,
+            highlight=False,
+            soft_wrap=True,
+        )
     for kind, what in published.items():
         out.print(f"{kind}: version {what['version']}{'' if what['new'] else ', in force already'}")
     out.print(f"forms: {len(new_forms)} new of {len(forms)}")
+
+
+def _asked_again(found: HeldField) -> dict[str, str]:
+    return {
+        "form": found.form,
+        "path": found.path,
+        "label": found.label,
+        "item": found.item.id,
+        "item_name": found.item.name,
+        "department": found.item.department,
+    }
 
 
 @group.command("export")

@@ -26,11 +26,13 @@ from gateway.cli.common import (
 )
 from gateway.consents.expiry import expire_consents
 from gateway.errors import BadSettings
+from gateway.profiles.purging import purge_profiles
 from gateway.records import EntryKind
 from gateway.resolution.drafts import purge_drafts
 from gateway.settings import Settings, load_settings, require_safe, unknown_variables
 from gateway.store.schema import pending
 from gateway.store.sole import SecondService, sole_service
+from gateway.submissions.keeping import purge_submissions
 from gateway.telemetry import configure_logging
 
 
@@ -132,11 +134,16 @@ def migrate(state: State = None, as_json: AsJson = False) -> None:
 
 @command
 async def purge(state: State = None, as_json: AsJson = False) -> None:
-    """Purge answers, and expire consents, whose time is over; the purge and each expiry are entries."""
+    """Purge answers and kept values, and expire consents, whose time is over; each purge and expiry is an entry."""
     async with runtime_of(state) as runtime:
         purged, expired = await purge_drafts(runtime), await expire_consents(runtime)
+        profiles, submissions = await purge_profiles(runtime), await purge_submissions(runtime)
         await runtime.store.replays.purge(runtime.clock())
     if as_json:
-        print_json({"drafts": purged, "consents": expired})
+        counted = {"drafts": purged, "consents": expired, "profile_values": profiles}
+        print_json({**counted, "submissions": submissions})
     else:
-        out.print(f"{purged} expired answers purged; {expired} consents expired.")
+        out.print(
+            f"{purged} expired answers purged; {expired} consents expired; {profiles} kept values purged; "
+            f"{submissions} final values purged."
+        )

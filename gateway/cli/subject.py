@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from gateway.audit.entries import rfc3339
-from gateway.cli.common import WRONG_USE, AsJson, State, command, fail, out, print_json, runtime_of
-from gateway.cli.subjects import subject_of
+from gateway.cli.common import AsJson, State, command, fail, out, print_json, runtime_of
+from gateway.cli.subjects import SubjectFile, SubjectText, one_subject
 from gateway.retention import erase_subject
 from policies.retention import ErasureReason
 
@@ -22,25 +22,15 @@ def _group() -> None:
 @command
 async def erase(
     reason: Annotated[ErasureReason, typer.Option(help="Why; only the last two go before the time is over.")],
-    subject: Annotated[
-        str | None,
-        typer.Option(help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
-    ] = None,
-    subject_file: Annotated[
-        typer.FileText | None,
-        typer.Option(
-            encoding="utf-8", help="A file with KIND:ID, - for standard input: no trace in the shell."
-        ),
-    ] = None,
+    subject: SubjectText = None,
+    subject_file: SubjectFile = None,
     reference: Annotated[str, typer.Option(help="Of the order or request; kept sealed.")] = "",
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     state: State = None,
     as_json: AsJson = False,
 ) -> None:
     """Destroy the key and the index of a subject: what is sealed about it never opens again. The log's proofs stay."""
-    if (subject is None) == (subject_file is None):
-        fail("Give either --subject KIND:ID or --subject-file FILE.", WRONG_USE)
-    about = subject_of((subject_file.read() if subject_file else subject or "").strip())
+    about = one_subject(subject, subject_file)
     if not yes and not typer.confirm("This cannot be undone. Erase this subject?", err=True):
         fail("Nothing was erased.")
     async with runtime_of(state) as runtime:

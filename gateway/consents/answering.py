@@ -4,11 +4,12 @@ Every step may be sent twice: a request is answered once, in the transaction tha
 comes second is shown what stands. Nothing of a request is shown before its session exists.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from field_registry import Subject, subject_from
 from gateway.audit.entries import make_entry
 from gateway.consents.commands import Act, Evidence, Notice, RecordConsent, Relationship
 from gateway.consents.moves import move_consent
@@ -24,7 +25,6 @@ from policies import ConsentState
 
 MOST_FAILURES = 5
 DECISIONS = ("agree", "refuse", "later")
-_ASSURANCE = "id-last-4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,40 @@ async def confirm_person(request: ConsentRequest, typed: str, runtime: Runtime) 
 
     Raises `Gone` when the request cannot be answered any more.
     """
+    is_them = await _confirmed(request, proof_of(request.id, typed, runtime.fingerprint), runtime)
+    return new_session(request.id, runtime.clock(), runtime.fingerprint) if is_them else None
+
+
+async def confirm_log_in(
+    request: ConsentRequest, said: Sequence[Subject], assurance: str, runtime: Runtime
+) -> Session | None:
+    """A session for whoever an issuer says they are; None when they are not who was asked, which is counted.
+
+    `said`: the person, and the organisation they answer for. Raises `Gone` as `confirm_person` does.
+    """
+    wanted = subject_from(_confirms(await opened(request, runtime)))
+    is_them = any(runtime.subjects.key_of(each) == runtime.subjects.key_of(wanted) for each in said)
+    if not await _confirmed(request, request.proof if is_them else "", runtime):
+        return None
+    return new_session(request.id, runtime.clock(), runtime.fingerprint, assurance)
+
+
+async def _confirmed(request: ConsentRequest, proof: str, runtime: Runtime) -> bool:
     now = runtime.clock()
     _require_open(request, now)
     entry = _entry(request, EntryKind.consent_request_invalidated, now, runtime)
-    proof = proof_of(request.id, typed, runtime.fingerprint)
     is_them = await runtime.store.consent_requests.confirm(request.id, proof, most=MOST_FAILURES, entry=entry)
     if is_them is None:
         raise _gone()
-    return new_session(request.id, now, runtime.fingerprint) if is_them else None
+    return is_them
+
+
+def _confirms(asked: Asked) -> Mapping[str, Any]:
+    """Who has to answer: the grantor, where somebody answers for the subject."""
+    who: Mapping[str, Any] | None = asked.record.get("grantor") or asked.record.get("subject")
+    if who is None:
+        raise _gone()
+    return who
 
 
 async def answer_request(
@@ -146,7 +172,10 @@ def _command(
             NOTICE_ID, shown.version, shown.language, shown.sha256, answer.shown_at, record["channel"]
         ),
         evidence=Evidence(
-            "qr", assurance=_ASSURANCE, authenticated_at=session.confirmed_at, witness=record["witness"]
+            "qr",
+            assurance=session.assurance,
+            authenticated_at=session.confirmed_at,
+            witness=record["witness"],
         ),
         form=facts["form"]["id"],
         max_uses=facts["max_uses"],

@@ -11,6 +11,12 @@ SIGNED_BY_HAND = frozenset({"signature_pad", "paper_scan", "card_and_face"})
 """Methods that at a window a clerk must have witnessed: nothing else says that it was this person."""
 
 
+NAMES_GRANTOR = frozenset(
+    {"birth_certificate", "business_licence", "guardianship_ruling", "power_of_attorney"}
+)
+"""Kinds of document that name who may agree for the subject; a household register names everybody in the house."""
+
+
 @dataclass(frozen=True, slots=True)
 class Party:
     """A department: `id` as tokens and recipients name it, `name` and `contact` as the person reads them."""

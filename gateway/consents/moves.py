@@ -9,15 +9,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from gateway.audit.entries import make_entry, rfc3339
+from gateway.consents.commands import SIGNED_BY_HAND, Evidence
 from gateway.consents.keeping import record_of
 from gateway.consents.record import told
 from gateway.errors import BadRequest, Conflict, NotAllowed, NotFound
+from gateway.identities.persons import are_one, refs_of
 from gateway.records import Caller, ConsentEvent, Entry, EntryKind, StoredConsent
 from gateway.runtime import Runtime
 from policies import ConsentState
 
 _S = ConsentState
+_AT_ONCE = 200
 ENDABLE = frozenset({_S.given, _S.renewed, _S.paused, _S.expired})
 """States from which a consent may still be ended for good, or renewed."""
 
@@ -58,26 +63,36 @@ MOVES: Mapping[str, Move] = {
 
 
 async def move_consent(
-    consent_id: str, how: str, caller: Caller, runtime: Runtime, *, actor_kind: str, reason: str = ""
+    consent_id: str,
+    how: str,
+    caller: Caller,
+    runtime: Runtime,
+    *,
+    actor_kind: str,
+    reason: str = "",
+    on_word: bool = False,
+    evidence: Evidence | None = None,
 ) -> dict[str, Any]:
     """The consent after that move (`MOVES`). Doing it twice is harmless.
 
-    Raises `NotFound`, `NotAllowed` for who may read it and not do this, or `Conflict` when its state does not allow it
-    (a withdrawn consent never comes back).
+    `on_word`: whether a desk says that the person asks for it; `evidence`: how they did, with which a desk resumes what
+    they had paused. Raises `NotFound`, `NotAllowed` for who may read it and not do this, or `Conflict` when its state
+    does not allow it (a withdrawn consent never comes back).
     """
     move = MOVES[how]
     stored = await find_theirs(consent_id, caller, runtime)
     _require_may(how, move, stored, caller, reason)
-    _require_subject(how, stored, caller, runtime)
+    if how == "resume":
+        await _require_their_word(stored, caller, evidence, runtime)
     state = _S.renewed if how == "resume" and stored.renews else move.state
     if stored.consent.standing.state is state:
         return told(record_of(stored, runtime))
     now = runtime.clock()
     who = actor_kind if caller.person is None else "applicant"
-    person = {} if caller.person is None else {"person": caller.person}
-    entry = entry_of(
-        stored, move.entry, caller.id, runtime, private={"reason": reason} if reason else None, **person
-    )
+    said: dict[str, Any] = {"on_word": True} if on_word else {}
+    person = said if caller.person is None else {"person": caller.person}
+    private = ({"reason": reason} if reason else {}) | _witnessed(evidence)
+    entry = entry_of(stored, move.entry, caller.id, runtime, private=private or None, **person)
     event = ConsentEvent(
         id=runtime.new_reference("cev", now),
         consent_id=consent_id,
@@ -119,11 +134,42 @@ def _require_may(how: str, move: Move, stored: StoredConsent, caller: Caller, re
         raise BadRequest("reason_required", f"Say in `reason` what was found; {how!r} is not done without.")
 
 
-def _require_subject(how: str, stored: StoredConsent, caller: Caller, runtime: Runtime) -> None:
-    if how != "resume" or caller.person in (None, stored.subject_ref):
+async def _require_their_word(
+    stored: StoredConsent, caller: Caller, evidence: Evidence | None, runtime: Runtime
+) -> None:
+    """Nothing where whoever resumes may: the person, and a desk unless the person paused it and has not said more."""
+    if caller.person is None:
+        if not _is_witnessed(evidence) and await _paused_by_person(stored, runtime):
+            raise NotAllowed(
+                "paused_by_the_person",
+                "The person paused this consent. They resume it, or say so at a desk, which names in `evidence` how "
+                "they agreed (signature_pad, paper_scan or card_and_face) and who witnessed it.",
+            )
+        return
+    if await are_one(caller.person, stored.subject_ref, runtime):
         return
     if record_of(stored, runtime).grantor_role == "agent":  # who has perhaps paused it because of this agent
         raise NotAllowed("not_by_the_agent", "An agent may end what they agreed to; the person resumes it.")
+
+
+def _is_witnessed(evidence: Evidence | None) -> bool:
+    return evidence is not None and evidence.method in SIGNED_BY_HAND and bool(evidence.witness)
+
+
+def _witnessed(evidence: Evidence | None) -> dict[str, str]:
+    return {} if evidence is None else {"method": evidence.method, "witness": evidence.witness or ""}
+
+
+async def _paused_by_person(stored: StoredConsent, runtime: Runtime) -> bool:
+    """Whether it stands paused by the person: by a token of their own, or on their word at a desk."""
+    if stored.consent.standing.state is not _S.paused:
+        return False
+    after, last = "", None
+    while entries := await runtime.store.entries.find(request=stored.consent.id, after=after, limit=_AT_ONCE):
+        last = next((each for each in reversed(entries) if each.kind is EntryKind.consent_paused), last)
+        after = entries[-1].id
+    leaf = {} if last is None else orjson.loads(last.leaf)
+    return "person" in leaf or bool(leaf.get("on_word"))
 
 
 async def find_theirs(consent_id: str, caller: Caller, runtime: Runtime) -> StoredConsent:
@@ -132,16 +178,17 @@ async def find_theirs(consent_id: str, caller: Caller, runtime: Runtime) -> Stor
     Raises `NotFound` for everybody else, as for one that does not exist.
     """
     stored = (await runtime.store.consents.read((consent_id,))).get(consent_id)
-    if stored is None or not _concerns(stored, caller, runtime):
+    if stored is None or not await _concerns(stored, caller, runtime):
         raise NotFound("unknown_consent", "There is no such consent for your department; check its id.")
     return stored
 
 
-def _concerns(stored: StoredConsent, caller: Caller, runtime: Runtime) -> bool:
+async def _concerns(stored: StoredConsent, caller: Caller, runtime: Runtime) -> bool:
     if caller.person is None:
         return caller.department in {stored.department, *stored.consent.recipients}
     # A guardian or agent who agreed can take it back as easily.
-    return caller.person in (stored.subject_ref, record_of(stored, runtime).grantor_ref)
+    theirs = {stored.subject_ref, record_of(stored, runtime).grantor_ref}
+    return caller.person in theirs or not theirs.isdisjoint(await refs_of(caller.person, runtime))
 
 
 def entry_of(

@@ -1,8 +1,9 @@
 """What a person has refused of late: they are not asked for it again for a while, unless they start it themself."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import Collection
 from datetime import datetime
 
+from gateway.identities.persons import refs_of
 from gateway.records import StoredConsent
 from gateway.runtime import Runtime
 
@@ -18,7 +19,7 @@ async def refused_recently(
     """
     quiet = runtime.settings.consent_refusal_quiet
     until: dict[str, datetime] = {}
-    async for stored in _recorded_since(subject_ref, now - quiet, runtime):
+    for stored in await _recorded_since(subject_ref, now - quiet, runtime):
         for item in stored.consent.permitted:
             until.pop(item, None)
         for item in stored.consent.denied:
@@ -26,13 +27,12 @@ async def refused_recently(
     return {item: until[item] for item in items if item in until and now < until[item]}
 
 
-async def _recorded_since(
-    subject_ref: str, since: datetime, runtime: Runtime
-) -> AsyncIterator[StoredConsent]:
-    """Consents about the subject, oldest first."""
-    after = ""
-    while found := await runtime.store.consents.of_subject(subject_ref, after=after, limit=_AT_ONCE):
-        for stored in found:
-            if stored.recorded_at > since:
-                yield stored
-        after = found[-1].consent.id
+async def _recorded_since(subject_ref: str, since: datetime, runtime: Runtime) -> list[StoredConsent]:
+    """Consents about the subject, given under any of its documents, oldest first."""
+    found = []
+    for ref in await refs_of(subject_ref, runtime):
+        after = ""
+        while page := await runtime.store.consents.of_subject(ref, after=after, limit=_AT_ONCE):
+            found += [stored for stored in page if stored.recorded_at > since]
+            after = page[-1].consent.id
+    return sorted(found, key=lambda stored: stored.consent.id)

@@ -6,6 +6,7 @@ from gateway.consents.commands import RecordConsent
 from gateway.consents.moves import ENDABLE, entry_of, find_theirs
 from gateway.consents.rules import Finding
 from gateway.errors import NotFound
+from gateway.identities.persons import are_one
 from gateway.records import Caller, ConsentEnd, ConsentEvent, EntryKind, StoredConsent
 from gateway.runtime import Runtime
 from policies import ConsentState
@@ -24,7 +25,10 @@ async def renewed_by(
         return None, [{"pointer": "/renews", "code": error.code, "detail": error.detail}]
     except BadIdentifier:
         return None, []  # a finding of its own
-    if before.consent.subject_key != key or before.consent.purpose != command.purpose:
+    is_theirs = before.consent.subject_key == key or await are_one(
+        before.subject_ref, await runtime.store.subjects.find(key), runtime
+    )
+    if not is_theirs or before.consent.purpose != command.purpose:
         code = "renews_another"
         detail = "A renewal is about the same subject and purpose; record a new consent instead."
     elif before.consent.standing.state not in ENDABLE:

@@ -18,17 +18,22 @@ from gateway.randomness import RandomChunks
 Fingerprint = Callable[[bytes], str]
 
 PROOF_LENGTH = 4
+LAST_FOUR = "id-last-4"
 _LINK_BYTES = 24  # 192 bits; 32 characters keep the QR code coarse enough for an old phone's camera
 _RANDOM = RandomChunks(16)
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A browser in which somebody confirmed that they are the person asked. `cookie`: what it keeps."""
+    """A browser in which somebody confirmed that they are the person asked. `cookie`: what it keeps.
+
+    `assurance`: how surely, as the record of what they agree to says: "id-last-4", or "oidc:" and the issuer's level.
+    """
 
     request_id: str
     confirmed_at: datetime
     cookie: str
+    assurance: str
 
 
 def link_secret(request_id: str, fingerprint: Fingerprint) -> str:
@@ -53,9 +58,11 @@ def proof_characters(subject: Subject) -> str:
     return subject.id_no[-PROOF_LENGTH:]
 
 
-def new_session(request_id: str, now: datetime, fingerprint: Fingerprint) -> Session:
+def new_session(
+    request_id: str, now: datetime, fingerprint: Fingerprint, assurance: str = LAST_FOUR
+) -> Session:
     """A session that was confirmed now; its cookie cannot be made without the key."""
-    begun = f"{int(now.timestamp() * 1000)}.{_RANDOM.take().hex()}"
+    begun = f"{int(now.timestamp() * 1000)}.{_RANDOM.take().hex()}.{assurance.encode().hex()}"
     mac = fingerprint(_message("session", request_id, begun))
     return _session(request_id, begun, mac)
 
@@ -84,9 +91,9 @@ def is_nonce_of(nonce: str, session: Session, step: str, fingerprint: Fingerprin
 
 
 def _session(request_id: str, begun: str, mac: str) -> Session:
-    milliseconds = int(begun.partition(".")[0])
-    confirmed_at = _EPOCH + timedelta(milliseconds=milliseconds)
-    return Session(request_id, confirmed_at, f"{begun}.{mac}")
+    milliseconds, _, assurance = begun.split(".")
+    confirmed_at = _EPOCH + timedelta(milliseconds=int(milliseconds))
+    return Session(request_id, confirmed_at, f"{begun}.{mac}", bytes.fromhex(assurance).decode())
 
 
 def _message(purpose: str, *parts: str) -> bytes:

@@ -13,7 +13,7 @@ from typing import Any
 from field_registry import Subject, SubjectKind, subject_from
 from field_registry.errors import BadIdentifier
 from field_registry.items import Sensitivity
-from gateway.consents.commands import SIGNED_BY_HAND, RecordConsent
+from gateway.consents.commands import NAMES_GRANTOR, SIGNED_BY_HAND, RecordConsent
 from gateway.library import Published
 from policies.minors import is_child
 from policies.scope import scope_hash
@@ -195,11 +195,24 @@ def _is_person(subject: Subject) -> bool:
     return subject.kind is SubjectKind.person
 
 
-def _grantor(command: RecordConsent, subject: Subject | None, now: datetime) -> Iterator[Finding]:
-    is_self = command.grantor_role == "self"
-    if not is_self and command.relationship is None:
+def _named(command: RecordConsent) -> Iterator[Finding]:
+    """By what right somebody agrees for another, and who they are: else nobody could ever ask them, or let them out."""
+    shown = command.relationship
+    if shown is None or not shown.reference.strip():
         detail = "Whoever agrees for another shows by what right; name the document in relationship_evidence."
         yield _finding("/relationship_evidence", "relationship_missing", detail)
+    elif command.grantor is None and shown.kind not in NAMES_GRANTOR:
+        detail = (
+            "Say who agrees: give their identity in `grantor`, or show a document that names them in "
+            f"relationship_evidence ({', '.join(sorted(NAMES_GRANTOR))})."
+        )
+        yield _finding("/grantor", "grantor_missing", detail)
+
+
+def _grantor(command: RecordConsent, subject: Subject | None, now: datetime) -> Iterator[Finding]:
+    is_self = command.grantor_role == "self"
+    if not is_self:
+        yield from _named(command)
     if subject is not None and is_child(subject, now) and command.grantor_role != "guardian":
         detail = "A child under 14 cannot agree; record the guardian who does (grantor_role `guardian`)."
         yield _finding("/grantor_role", "guardian_missing", detail)

@@ -55,7 +55,7 @@ class _Plan:
 def add_cases(city: City, people: PeopleMaker) -> City:
     """The city with its edge cases."""
     plan = _Plan(city, people)
-    for add in (_names, _registers, _lives, _documents, _enterprises):
+    for add in (_names, _registers, _lives, _documents, _enterprises, _neighbours):
         add(plan)
     enterprises = {
         uscc: replace(each, is_struck_off=uscc in plan.struck_off) for uscc, each in city.enterprises.items()
@@ -180,6 +180,19 @@ def _documents(plan: _Plan) -> None:
         "civil",
         Quirk.legacy,
     )
+
+
+def _neighbours(plan: _Plan) -> None:
+    """More people from Taiwan who live here, each known by a permit: enough of them to be counted as a group."""
+    for serial, who in enumerate(("張志明", "李雅婷", "黃建宏", "吳佩珊", "許家豪", "曾淑芬"), start=2):
+        born, sex = date(1972 + 4 * serial, 3, 5 + serial), MALE if serial % 2 == 0 else FEMALE
+        home = plan.people.place("350582")
+        made = plan.people.person(
+            sex=sex, birth=born, hukou=Place("830000", ""), home=home, household="", relation=HEAD
+        )
+        documents = {"511": f"9900000{serial}"}
+        id_no = resident_id("830000", born, 901 + serial)
+        plan.keep(replace(made, id_no=id_no, name=who, documents=documents, ethnicity="01", former_name=None))
 
 
 def _enterprises(plan: _Plan) -> None:

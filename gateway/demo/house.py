@@ -42,6 +42,8 @@ def furnish(directory: Path, city: RunningCity, *, port: int) -> Settings:
         "places_file": str(directory / "places.json"),
         "secrets_file": str(directory / "secrets.json"),
         "allow_private_addresses": True,
+        "hall_name": "示范市政务服务中心",
+        "open_statistics": True,
         "port": port,
         "public_url": f"http://127.0.0.1:{port}",
     }

@@ -27,7 +27,7 @@ from policies.minors import is_child
 CALLER = Caller("demo-hall", HALL, frozenset({CallerRole.renderer.value, CallerRole.consent_desk.value}))
 FIRST = "vehicle-annual-review"
 PATIENCE_SECONDS = 3.0
-_PROOFS = {"agent": "power_of_attorney", "guardian": "household_register"}
+_PROOFS = {"agent": "power_of_attorney", "guardian": "birth_certificate"}
 
 Payload = Mapping[str, Any]
 Cast = Mapping[str, Payload]

@@ -5,7 +5,7 @@ good ones come first, then those at whom life is less simple (`City.cases`).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import chain, islice
+from itertools import islice
 
 from forms.definition import Form
 from gateway.demo.naming import (
@@ -29,9 +29,30 @@ def typical_subjects(city: City, form: Form) -> list[dict[str, Payload]]:
 
     A form it does not know gets whoever fits the kinds of its roles; a cast holds only roles the form has.
     """
+    return [*plain_subjects(city, form, most=PLAIN), *odd_subjects(city, form)]
+
+
+def plain_subjects(city: City, form: Form, *, most: int) -> list[dict[str, Payload]]:
+    """Casts about whom there is nothing odd."""
     casts = _CASTS.get(form.id, _by_trade(Trade.transport))
-    cases = (case for case in _cases_of(city, form.id) if case is not None)
-    found = [_fitting(form, cast) for cast in chain(islice(casts(city), PLAIN), cases)]
+    return _complete(form, islice(casts(city), most))
+
+
+def odd_subjects(city: City, form: Form) -> list[dict[str, Payload]]:
+    """Casts around the edge cases that show in that form; none for most forms."""
+    return _complete(form, (case for case in _cases_of(city, form.id) if case is not None))
+
+
+def permit_holders(city: City, form: Form, id_type: str) -> list[dict[str, Payload]]:
+    """Casts whose applicant is known by a document of that type, as far as the form lets such a person apply."""
+    holders = (person for person in city.persons.values() if id_type in person.documents)
+    casts = (_around(city, person_subject(person, id_type)) for person in holders)
+    return _complete(form, (cast for cast in casts if cast is not None))
+
+
+def _complete(form: Form, casts: Iterable[Cast]) -> list[dict[str, Payload]]:
+    """The casts, each as far as the form has roles; those that lack somebody it needs are left out."""
+    found = [_fitting(form, cast) for cast in casts]
     return [cast for cast in found if all(role.name in cast for role in form.roles if role.required)]
 
 

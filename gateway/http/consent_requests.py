@@ -19,6 +19,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_request,
     json_response,
     runtime_of,
 )
@@ -31,21 +32,6 @@ router = APIRouter(tags=["consents"], dependencies=AUTHENTICATED)
 
 _ASKERS = (CallerRole.consent_desk, CallerRole.renderer)
 _DAY = timedelta(days=1)
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ConsentRequestBody"}}},
-    },
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        }
-    ],
-    **BEARER,
-}
 
 
 @router.post(
@@ -56,7 +42,7 @@ _BODY: dict[str, Any] = {
         201: {"model": ConsentRequestAnswer},
         **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     },
-    openapi_extra=_BODY,
+    openapi_extra=json_request("ConsentRequestBody", idempotent=True),
 )
 async def post_consent_request(request: Request) -> Response:
     """A link, and its QR code, under which the person reads the notice and agrees, refuses or puts it off.

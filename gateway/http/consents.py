@@ -22,11 +22,13 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_request,
     json_response,
     page,
     runtime_of,
 )
 from gateway.http.schemas.consents import ConsentAnswer, ConsentBody, ConsentEvents, MoveBody
+from gateway.http.schemas.resolutions import ActorKind
 from gateway.records import CallerRole
 
 router = APIRouter(tags=["consents"], dependencies=AUTHENTICATED)
@@ -53,17 +55,6 @@ _MAY: Mapping[Step, tuple[CallerRole, ...]] = {
 }
 
 
-def _body(name: str, *, required: bool, idempotent: bool = False) -> dict[str, object]:
-    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{name}"}}}
-    extra: dict[str, object] = {"requestBody": {"required": required, "content": content}, **BEARER}
-    if idempotent:
-        schema = {"type": "string", "minLength": 1, "maxLength": 200}
-        extra["parameters"] = [
-            {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
-        ]
-    return extra
-
-
 @router.post(
     "/v1/consents",
     status_code=201,
@@ -72,7 +63,7 @@ def _body(name: str, *, required: bool, idempotent: bool = False) -> dict[str, o
         201: {"model": ConsentAnswer},
         **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     },
-    openapi_extra=_body("ConsentBody", required=True, idempotent=True),
+    openapi_extra=json_request("ConsentBody", idempotent=True),
 )
 async def post_consent(request: Request) -> Response:
     """Record what a person agreed to, with the notice they read and how they agreed."""
@@ -135,17 +126,26 @@ async def get_events(request: Request, consent_id: str, limit: Limit = 100, curs
         200: {"model": ConsentAnswer},
         **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503),
     },
-    openapi_extra=_body("MoveBody", required=False),
+    openapi_extra=json_request("MoveBody", required=False),
 )
 async def post_step(request: Request, consent_id: str, step: Step) -> Response:
     """Effective at the next statement of every worker; ending it also purges the answers that used it.
 
-    `terminate`: its purpose is served. `invalidate`: what it rested on was found false; `reason` says what.
+    `terminate`: its purpose is served. `invalidate`: what it rested on was found false; `reason` says what. `resume`:
+    what the person paused, by a token of their own or with `actor` at a desk, they resume, or a desk with `evidence`.
     """
     caller = caller_of(request, *_MAY[step])
     body = await body_of(request, MoveBody) if await request.body() else MoveBody()
+    shown = body.evidence
     consent = await move_consent(
-        consent_id, step.value, caller, runtime_of(request), actor_kind=body.actor.value, reason=body.reason
+        consent_id,
+        step.value,
+        caller,
+        runtime_of(request),
+        actor_kind=body.actor.value,
+        reason=body.reason,
+        on_word="actor" in body.model_fields_set and body.actor is ActorKind.applicant,
+        evidence=None if shown is None else Evidence(shown.method.value, witness=shown.witness),
     )
     return json_response(consent)
 

@@ -23,6 +23,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_request,
     json_response,
     runtime_of,
 )
@@ -37,23 +38,6 @@ class Language(StrEnum):
 
     chinese = "zh-CN"
     english = "en"
-
-
-_BODY: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/NoticeBody"}}},
-    },
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        }
-    ],
-    **BEARER,
-}
 
 
 @router.get(
@@ -85,7 +69,7 @@ async def get_text(
         201: {"model": NoticeAnswer},
         **problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra=_BODY,
+    openapi_extra=json_request("NoticeBody", idempotent=True),
 )
 async def post_notice(request: Request) -> Response:
     """An entry of the log with the duties and items as the rules have them, and the hash of what was shown."""

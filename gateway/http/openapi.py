@@ -10,15 +10,22 @@ from pydantic import BaseModel
 from gateway.http.problems import add_problem_schema
 from gateway.http.schemas.consent_requests import ConsentRequestBody
 from gateway.http.schemas.consents import ConsentBody, MoveBody
+from gateway.http.schemas.disputes import DisputeBody, StepBody
 from gateway.http.schemas.entries import OpenBody, SearchBody
+from gateway.http.schemas.identities import EndLinkBody, IdentityLinkBody
 from gateway.http.schemas.notices import NoticeBody
+from gateway.http.schemas.profile import CorrectBody
 from gateway.http.schemas.resolutions import ResolveBody
 from gateway.http.schemas.sessions import LogInBody, RolesBody
 from gateway.http.schemas.subjects import EraseBody
+from gateway.http.schemas.submissions import SubmitBody
 
 # Read strictly by the routes, past the framework, which therefore does not know them.
 _BODIES: tuple[type[BaseModel], ...] = (
     *(ResolveBody, ConsentBody, ConsentRequestBody, MoveBody, NoticeBody),
+    *(DisputeBody, StepBody),
+    *(IdentityLinkBody, EndLinkBody),
+    *(SubmitBody, CorrectBody),
     *(LogInBody, RolesBody, EraseBody, SearchBody, OpenBody),
 )
 _SCHEMES = {

@@ -1,5 +1,7 @@
 """`GET /v1/me/consents`: the consents about the person whose own token it is."""
 
+from collections.abc import Sequence
+
 from fastapi import APIRouter, Request, Response
 
 from gateway.consents.service import view
@@ -15,6 +17,8 @@ from gateway.http.routing import (
     runtime_of,
 )
 from gateway.http.schemas.sessions import OwnConsentPage
+from gateway.identities.persons import page_of_all
+from gateway.records import StoredConsent
 
 router = APIRouter(tags=["me"], dependencies=AUTHENTICATED)
 
@@ -28,7 +32,12 @@ router = APIRouter(tags=["me"], dependencies=AUTHENTICATED)
 async def get_own_consents(request: Request, limit: Limit = 100, cursor: Cursor = "") -> Response:
     """The person's consents by id, in whatever state, with what was agreed and how each stands now."""
     ref, runtime = person_of(request), runtime_of(request)
-    rows = await runtime.store.consents.of_subject(ref, after=cursor, limit=limit + 1)
+    most = limit + 1
+
+    async def read(each: str) -> Sequence[StoredConsent]:
+        return await runtime.store.consents.of_subject(each, after=cursor, limit=most)
+
+    rows = await page_of_all(ref, read, lambda stored: stored.consent.id, runtime, limit=most)
     shown, following = page(rows, limit, lambda stored: stored.consent.id)
     # What was erased meanwhile has nothing left to show.
     consents = [view(each, runtime) for each in shown if each.sealed]

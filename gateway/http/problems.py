@@ -30,7 +30,7 @@ _TITLES = {
     kind.status: kind.title
     for kind in (
         errors.BadRequest, errors.NotAuthenticated, errors.NotAllowed, errors.NotFound, errors.Conflict, errors.Gone,
-        errors.TooLarge, errors.NotValid, errors.TooMany, errors.Unavailable,
+        errors.TooLarge, errors.NotValid, errors.TooMany, errors.NotInstalled, errors.Unavailable,
     )
 }  # fmt: skip
 _MOST_FINDINGS = 100

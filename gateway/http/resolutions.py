@@ -12,6 +12,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_request,
     language_of,
     runtime_of,
 )
@@ -21,34 +22,20 @@ from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.drafts import read_answer
 from gateway.resolution.pipeline import resolve
 from gateway.runtime import Runtime
+from gateway.submissions.late import continued
 
 router = APIRouter(tags=["resolutions"], dependencies=AUTHENTICATED)
 
 _ANSWER: dict[int | str, dict[str, Any]] = {
     200: {"model": ResolutionBody, "description": "One outcome for every field of the form."}
 }
-_BODY = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/ResolveBody"}}},
-    },
-    "parameters": [
-        {
-            "name": "Idempotency-Key",
-            "in": "header",
-            "required": False,
-            "schema": {"type": "string", "minLength": 1, "maxLength": 200},
-        }
-    ],
-    **BEARER,
-}
 
 
 @router.post(
     "/v1/resolutions",
     summary="Resolve a form",
-    responses={**_ANSWER, **problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 503)},
-    openapi_extra=_BODY,
+    responses={**_ANSWER, **problem_responses(400, 401, 403, 404, 409, 410, 413, 415, 422, 503)},
+    openapi_extra=json_request("ResolveBody", idempotent=True),
 )
 async def post_resolution(request: Request) -> Response:
     """Fill a form from its sources, field by field with ground and provenance, or the reason it must be asked."""
@@ -57,7 +44,8 @@ async def post_resolution(request: Request) -> Response:
     command = _command(await body_of(request, ResolveBody), caller, language_of(request), runtime)
 
     async def create() -> tuple[str, bytes]:
-        released = await resolve(command, runtime)
+        wanted = command if command.continues is None else await continued(command, runtime)
+        released = await resolve(wanted, runtime)
         return released.id, released.body
 
     async def replay(resolution_id: str) -> bytes:
@@ -76,7 +64,8 @@ async def get_resolution(request: Request, resolution_id: str) -> Response:
     """The answer exactly as it was given. `410` once it has expired or a consent it used was withdrawn."""
     caller = caller_of(request, CallerRole.renderer)
     return Response(
-        await read_answer(resolution_id, caller, runtime_of(request)), media_type="application/json"
+        await read_answer(resolution_id, caller, runtime_of(request), language=language_of(request)),
+        media_type="application/json",
     )
 
 
@@ -105,4 +94,6 @@ def _command(body: ResolveBody, caller: Caller, language: str, runtime: Runtime)
         case=body.case,
         delivery=body.delivery,
         language=language,
+        continues=body.continues,
+        again=body.again,
     )

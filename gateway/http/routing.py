@@ -28,6 +28,25 @@ Cursor = Annotated[
 BEARER: dict[str, Any] = {"security": [{"bearer": []}]}
 
 
+def json_request(model: str, *, required: bool = True, idempotent: bool = False) -> dict[str, Any]:
+    """What /openapi.json says of a call that is sent JSON of that schema, by a caller with a token.
+
+    Routes read the body themselves (`body_of`), so the framework cannot tell. `idempotent`: it takes an
+    `Idempotency-Key`.
+    """
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{model}"}}}
+    told: dict[str, Any] = {"requestBody": {"required": required, "content": content}, **BEARER}
+    return told | {"parameters": [_IDEMPOTENCY_KEY]} if idempotent else told
+
+
+_IDEMPOTENCY_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": False,
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200},
+}
+
+
 def runtime_of(request: Request) -> Runtime:
     """The runtime of the app that serves this request."""
     return cast(Runtime, request.app.state.runtime)
@@ -122,7 +141,18 @@ async def body_of(request: Request, model: type[Body]) -> Body:
         raise BadRequest(
             "not_json", "The body is not one JSON document, or has a key twice in one object."
         ) from None
+    _require_writable(document)
     return model.model_validate(document)
+
+
+def _require_writable(document: object) -> None:
+    """Nothing, or `BadRequest`: it holds a number that could be read here and never be written again."""
+    try:
+        orjson.dumps(document)
+    except TypeError:
+        raise BadRequest(
+            "number_too_long", "A number in the body needs more than 64 bits; send it as text."
+        ) from None
 
 
 def language_of(request: Request) -> str:

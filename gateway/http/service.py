@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 import orjson
 from fastapi import APIRouter, Request, Response
 
+from gateway.disputes.load import calendar_warnings
 from gateway.errors import CacheUnavailable, OAuthError, StoreUnavailable
 from gateway.http.problems import problem_responses
 from gateway.http.proofs import note_refusal, shown_by
@@ -20,6 +21,7 @@ from gateway.http.turns import failures_counted
 from gateway.records import CallerRole
 from gateway.security import TokenService, oauth_answer
 from gateway.security.exchange import ACCESS_TOKEN, EXCHANGE, JWT, PersonTokens
+from gateway.settings.safety import weak_settings
 from gateway.telemetry import CONTENT_TYPE
 
 T = TypeVar("T")
@@ -148,7 +150,11 @@ async def get_readiness(request: Request) -> Response:
     try:
         await runtime.store.ping()
         if not runtime.settings.is_development:
-            warnings = await runtime.store.weaknesses()
+            warnings = [
+                *await runtime.store.weaknesses(),
+                *weak_settings(runtime.settings),
+                *calendar_warnings(runtime.settings, runtime.clock()),
+            ]
     except StoreUnavailable:
         problems.append("The database cannot be reached.")
     problems += runtime.watch.problems()

@@ -30,6 +30,7 @@ from gateway.http.turns import log_ins_counted
 from gateway.records import CallerRole, Operator
 from gateway.runtime import Runtime
 from gateway.security.oidc import OpenIdLogin
+from gateway.security.oidc_flow import Returned
 from gateway.security.operators import assign_roles, disable_operator, view
 from gateway.security.sessions import LogIn, Opened, Sessions, end_session
 
@@ -156,9 +157,8 @@ async def get_callback(
     """The issuer's code → the same session as by password. Only in the browser that set out, and once."""
     openid = _openid(request)
     with log_ins_counted(request):
-        opened = await openid.finish(
-            request.cookies.get(_COOKIE, ""), state=state, code=code, error=error, issuer=iss
-        )
+        returned = Returned(request.cookies.get(_COOKIE, ""), state, code, error, iss)
+        opened = await openid.finish(returned)
     answer = json_response(_opened(opened))
     answer.delete_cookie(_COOKIE, **_cookie_rules(request))
     return answer

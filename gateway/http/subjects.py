@@ -7,15 +7,13 @@ from field_registry.errors import BadIdentifier
 from gateway.audit.entries import rfc3339
 from gateway.errors import NotValid
 from gateway.http.problems import problem_responses
-from gateway.http.routing import AUTHENTICATED, BEARER, body_of, caller_of, json_response, runtime_of
+from gateway.http.routing import AUTHENTICATED, body_of, caller_of, json_request, json_response, runtime_of
 from gateway.http.schemas.resolutions import SubjectBody
 from gateway.http.schemas.subjects import EraseBody, ErasedAnswer
 from gateway.records import CallerRole
 from gateway.retention import erase_subject
 
 router = APIRouter(tags=["subjects"], dependencies=AUTHENTICATED)
-
-_BODY = {"schema": {"$ref": "#/components/schemas/EraseBody"}}
 
 
 @router.post(
@@ -25,7 +23,7 @@ _BODY = {"schema": {"$ref": "#/components/schemas/EraseBody"}}
         200: {"model": ErasedAnswer},
         **problem_responses(400, 401, 403, 404, 409, 413, 415, 422, 503),
     },
-    openapi_extra={"requestBody": {"required": True, "content": {"application/json": _BODY}}, **BEARER},
+    openapi_extra=json_request("EraseBody"),
 )
 async def post_erasure(request: Request) -> Response:
     """Destroys the subject's key and index, for good: consents end, values are gone, the log's proofs stay valid.

@@ -13,7 +13,17 @@ from gateway.security.rate_limits import RateLimits
 
 _COUNTED = "oncegate.turn"
 ROUTE_CLASSES = frozenset(
-    {"resolutions", "consents", "consent-requests", "forms", "registry", "audit", "me", "notices"}
+    {
+        "resolutions",
+        "submissions",
+        "consents",
+        "consent-requests",
+        "forms",
+        "registry",
+        "audit",
+        "me",
+        "notices",
+    }
 )
 """What refusals are counted by: the first part of a path. Everything else is "other"."""
 

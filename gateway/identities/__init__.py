@@ -1,1 +1,1 @@
-"""Identities: several documents of one person, one subject."""
+"""Several documents of one subject (两证互认): linked with evidence, reversibly, and never on a guess."""

@@ -1,1 +1,1 @@
-"""Profiles 一人一档/一企一档: what a person typed once and lets us keep for the next form."""
+"""一人一档/一企一档: what persons and organisations typed once and let us keep for their next forms."""

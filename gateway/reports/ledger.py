@@ -5,7 +5,7 @@ a look-up in the log are uses of their own. Only what concerns the subject is to
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,25 +45,29 @@ class Names:
         return self.forms.get((told[0], told[1])) if isinstance(told, list) else None
 
 
-def uses(leaves: Iterable[Leaf], ref: str, names: Names, lost_before: datetime) -> list[Use]:
+def uses(
+    leaves: Iterable[Leaf], ref: str, names: Names, lost_before: datetime, others: Collection[str] = ()
+) -> list[Use]:
     """Every use of that subject's data that these leaves tell of, oldest first. Leaves about others are passed over.
 
+    `others`: references of the documents it is linked with; what stands under them is about it as well.
     `lost_before`: an intent of before then that has no outcome has lost it, and nobody knows what left. Leaves of one
     resolution must come all together or not at all: without its intent an outcome tells nothing.
     """
+    refs = frozenset({ref, *others})
     by_request: dict[str, list[Leaf]] = {}
     told: list[Use] = []
     for leaf in leaves:
         if leaf["kind"] in {"intent", "outcome", "outcome.reread"}:
             by_request.setdefault(leaf["request"], []).append(leaf)
-        elif ref in subjects_of(leaf):
+        elif not refs.isdisjoint(subjects_of(leaf)):
             told.append(_event(leaf, names))
     for of_request in by_request.values():
         intent = next((leaf for leaf in of_request if leaf["kind"] == "intent"), None)
-        if intent is not None and ref in subjects_of(intent):
+        if intent is not None and not refs.isdisjoint(subjects_of(intent)):
             rereads = (leaf for leaf in of_request if leaf["kind"] == "outcome.reread")
-            told.append(_use(intent, _outcome(of_request), ref, names, lost_before))
-            told += [_reread(leaf, intent, ref, names) for leaf in rereads]
+            told.append(_use(intent, _outcome(of_request), refs, names, lost_before))
+            told += [_reread(leaf, intent, refs, names) for leaf in rereads]
     return sorted(told, key=lambda use: (use.at, use.entry))
 
 
@@ -73,8 +77,16 @@ def _outcome(leaves: Sequence[Leaf]) -> Leaf | None:
     return min(outcomes, key=lambda leaf: leaf["result"] == "unknown", default=None)
 
 
-def _use(intent: Leaf, outcome: Leaf | None, ref: str, names: Names, lost_before: datetime) -> Use:
-    roles = {role for role, other in intent["subjects"].items() if other == ref}
+def _roles(intent: Leaf, refs: frozenset[str]) -> set[str]:
+    """The roles that subject had: by the document that was named, or by another that something was taken from."""
+    named = {role for role, ref in intent["subjects"].items() if ref in refs}
+    return named | {role for role, under in intent.get("under", {}).items() if not refs.isdisjoint(under)}
+
+
+def _use(
+    intent: Leaf, outcome: Leaf | None, refs: frozenset[str], names: Names, lost_before: datetime
+) -> Use:
+    roles = _roles(intent, refs)
     asks = [ask for ask in intent["asks"] if ask[0] in roles]
     allowed = [ask for ask in asks if ask[3]]
     refused = [ask for ask in asks if not ask[3]]
@@ -89,8 +101,8 @@ def _use(intent: Leaf, outcome: Leaf | None, ref: str, names: Names, lost_before
     )
 
 
-def _reread(leaf: Leaf, intent: Leaf, ref: str, names: Names) -> Use:
-    roles = {role for role, other in intent["subjects"].items() if other == ref}
+def _reread(leaf: Leaf, intent: Leaf, refs: frozenset[str], names: Names) -> Use:
+    roles = _roles(intent, refs)
     code = "reread" if leaf["result"] == "released" else "reread_withheld"
     items = _items([ask for ask in intent["asks"] if ask[0] in roles and ask[3]], names)
     head = _head(leaf, names) | _about(intent, roles, names) | {"actor": ""}

@@ -60,6 +60,7 @@ REASONS: Mapping[str, Words] = {
     ),
     _R.item_not_covered: ("授权内容未包括此项", "the consent does not include it"),
     _R.item_refused: ("未同意调取此项", "fetching it was refused"),
+    _R.disputed: ("此项正在异议核实中", "it is under correction"),
 }
 
 SILENCES: Mapping[str, Words] = {
@@ -104,9 +105,38 @@ EVENTS: Mapping[str, Words] = {
         "授权请求因多次核对身份失败而作废",
         "A request for consent was cancelled after failed checks of identity",
     ),
+    "receipt.issued": ("开具数据调用凭证", "A call receipt was issued"),
+    "form.printed": ("打印填好的表单", "The filled form was printed"),
+    "submission.received": ("提交了表单", "The form was handed in"),
+    "submission.corrected": ("提交后的统计口径被更正", "How the form handed in is counted was corrected"),
+    "submission.refused": ("提交的表单未被接收", "The form handed in was not taken"),
+    "submission.too_late": (
+        "提交时回填结果已过期，自填内容暂存一天",
+        "The form was handed in too late; what was typed is kept for a day",
+    ),
     "notice.given": ("已告知依法调取数据", "Told that data is fetched as the law provides"),
     "person.identified": ("本人身份核验通过", "The person was identified"),
+    "identity.linked": ("关联本人的另一证件", "Another document of the same subject was linked"),
+    "identity.unlinked": ("解除证件关联", "The link between two documents was ended"),
+    "identity.refused": ("证件关联未予办理", "Two documents were not linked"),
     "person.refused": ("身份核验未通过", "The person could not be identified"),
+    "profile.kept": (
+        "同意留存本人填写的内容，供下次办事使用",
+        "Agreed that what was typed is kept for next time",
+    ),
+    "profile.deleted": ("删除了留存的内容", "What was kept was deleted"),
+    "profile.read": ("查看了留存的内容", "What is kept was shown"),
+    "dispute.opened": ("对数据提出异议", "A value was disputed"),
+    "dispute.read": ("查看了异议的内容", "What was said in a dispute was shown"),
+    "dispute.reminded": ("提醒有关部门答复异议", "The department was reminded of a dispute"),
+    "dispute.escalated": (
+        "异议逾期未答复，已上报",
+        "A dispute was not answered in time and went to the department above",
+    ),
+    "dispute.referred": ("异议转由其他部门核实", "A dispute was referred to another department"),
+    "dispute.corrected": ("异议成立，数据已更正", "A dispute was right, and the data was corrected"),
+    "dispute.upheld": ("经核实数据无误，异议未成立", "A disputed value was checked and stands"),
+    "dispute.withdrawn": ("撤回异议", "A dispute was withdrawn"),
     "subject.erased": ("本人数据已删除", "The data was erased"),
     "subject.erasure_refused": (
         "删除请求依法未予执行",
@@ -123,8 +153,10 @@ EVENTS: Mapping[str, Words] = {
 ABOUT_NOBODY: frozenset[str] = frozenset(
     {
         "access.refused",
+        "baseline.frozen",
         "client.changed",
         "consent.requests_purged",
+        "dispute.purged",
         "drafts.purged",
         "form.published",
         "keys.rewrapped",
@@ -137,8 +169,10 @@ ABOUT_NOBODY: frozenset[str] = frozenset(
         "operator.login_refused",
         "operator.session_ended",
         "policy.published",
+        "profile.purged",
         "registry.published",
         "roles.refused",
+        "submissions.purged",
     }
 )
 """Kinds of entry that name no subject and stand in nobody's ledger."""

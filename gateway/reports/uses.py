@@ -13,6 +13,7 @@ import orjson
 
 from field_registry import Subject
 from forms.definition import Form
+from gateway.audit.about import documents_of, entries_about
 from gateway.audit.entries import make_entry
 from gateway.audit.noting import ITSELF, note
 from gateway.errors import Conflict, NotFound, NotValid
@@ -58,17 +59,18 @@ async def ledger_of(
     That it was looked up is an entry of `caller`, durable when this returns; else raises `StoreUnavailable`.
     """
     ref = await runtime.store.subjects.find(runtime.subjects.key_of(subject))
+    refs = () if ref is None else await documents_of(ref, runtime)
     shown: list[Use] = []
-    total = 0 if ref is None else await runtime.store.search.count_about(ref)
+    total = await runtime.store.search.count_about(*refs) if refs else 0
     beyond: int | None = None
-    while ref is not None and len(shown) < limit:
+    while refs and len(shown) < limit:
         most = min(_AT_ONCE, limit - len(shown))
-        rows = await runtime.store.search.about(ref, beyond=beyond, limit=most, newest_first=True)
-        shown += await _told([entry for _, entry in rows], ref, runtime, language)
+        rows = await entries_about(refs, runtime, beyond=beyond, limit=most, newest_first=True)
+        shown += await _told([entry for _, entry in rows], refs, runtime, language)
         if len(rows) < most:
             break
         beyond = rows[-1][0]
-    facts = {"subject": ref, "what": "ledger", "shown": len(shown)}
+    facts = {"subject": ref, "what": "ledger", "shown": len(shown), **_others(ref, refs)}
     await note(EntryKind.audit_lookup, facts, runtime, caller=caller)
     return Ledger(shown[::-1], max(0, total - len(shown)))
 
@@ -80,9 +82,10 @@ async def own_uses(ref: str, runtime: Runtime, *, cursor: str, limit: int, langu
     cursor of ours, `StoreUnavailable`.
     """
     beyond = _position(cursor)
-    rows = await runtime.store.search.about(ref, beyond=beyond, limit=limit + 1, newest_first=True)
-    told = await _told([entry for _, entry in rows[:limit]], ref, runtime, language)
-    total = await runtime.store.search.count_about(ref)
+    refs = await documents_of(ref, runtime)
+    rows = await entries_about(refs, runtime, beyond=beyond, limit=limit + 1, newest_first=True)
+    told = await _told([entry for _, entry in rows[:limit]], refs, runtime, language)
+    total = await runtime.store.search.count_about(*refs)
     await _note_own_look(ref, runtime)
     return OwnUses(told, total, str(rows[limit - 1][0]) if len(rows) > limit else None)
 
@@ -123,7 +126,14 @@ def _id_of_look(ref: str, hour: datetime, runtime: Runtime) -> str:
     return runtime.new_reference("aud", hour)[:_TIME_PART] + tail
 
 
-async def _told(page: Sequence[Entry], ref: str, runtime: Runtime, language: Language) -> list[Use]:
+def _others(ref: str | None, refs: Sequence[str]) -> dict[str, list[str]]:
+    """Linked documents whose history was shown too: it stands in theirs that it was."""
+    return {"subjects": others} if (others := [each for each in refs if each != ref]) else {}
+
+
+async def _told(
+    page: Sequence[Entry], refs: Sequence[str], runtime: Runtime, language: Language
+) -> list[Use]:
     """One use for each of these entries, in their order; what else belongs to their resolutions is looked up."""
     requests = {entry.request for entry in page if entry.kind in _OF_RESOLUTIONS and entry.request}
     found = {entry.id: entry for entry in page}
@@ -132,7 +142,8 @@ async def _told(page: Sequence[Entry], ref: str, runtime: Runtime, language: Lan
         found.update((entry.id, entry) for entry in together)
     leaves = [orjson.loads(entry.leaf) for entry in found.values()]
     names = await _names(leaves, runtime, language)
-    by_entry = {use.entry: use for use in uses(leaves, ref, names, runtime.clock() - LOST_AFTER)}
+    lost_before = runtime.clock() - LOST_AFTER
+    by_entry = {use.entry: use for use in uses(leaves, refs[0], names, lost_before, refs[1:])}
     return [by_entry[entry.id] for entry in page if entry.id in by_entry]
 
 

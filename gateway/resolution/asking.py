@@ -14,8 +14,12 @@ from gateway.resolution.compiled import CompiledForm, Reader, Wanted
 Key = tuple[str, str]
 """Role and item id: what an answer is known by."""
 
+Documents = Mapping[str, tuple[Subject, ...]]
+"""Role → documents of its subject that a source may be asked by, the best first; only of those that have several."""
+
 UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
+_NO_OTHERS: Documents = {}
 _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that people come with
 
 
@@ -23,7 +27,8 @@ _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that peop
 class Call:
     """The asks of one role that go to one source together.
 
-    `places`: where they stand in `Asking.asks`. `keys`, `items`: what they ask for, in the same order.
+    `places`: where they stand in `Asking.asks`. `keys`, `items`: what they ask for, in the same order. `under`: another
+    document of the role's subject that the source is asked by; None is the one that the request names.
     """
 
     source: str
@@ -31,6 +36,7 @@ class Call:
     places: tuple[int, ...]
     keys: tuple[Key, ...]
     items: tuple[str, ...]
+    under: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,15 +76,28 @@ def asking_of(
     return kept
 
 
+def asking_under(
+    compiled: CompiledForm,
+    subjects: Mapping[str, Subject],
+    visible: Mapping[str, bool | None],
+    answers: Mapping[str, object],
+    documents: Documents,
+) -> Asking:
+    """The same for subjects of which some are known by several documents; it names them and is not to be kept."""
+    return _asking(compiled, subjects, visible, answers, documents)
+
+
 def _asking(
     compiled: CompiledForm,
     subjects: Mapping[str, Subject],
     visible: Mapping[str, bool | None],
     answers: Mapping[str, object],
+    documents: Documents = _NO_OTHERS,
 ) -> Asking:
     asks: list[Ask] = []
     readers: list[Reader] = []
     unasked: dict[Key, Missing] = {}
+    under: dict[tuple[str, str], Subject] = {}
     for want in _wanted(compiled, visible, answers):
         subject = subjects.get(want.role)
         if subject is None:
@@ -86,17 +105,20 @@ def _asking(
             continue
         for binding, source, reader in zip(want.bindings, want.sources, want.readers, strict=True):
             columns = want.columns(binding.source, visible)
-            if not _can_answer(source, subject):
+            by = _document(source, subject, documents.get(want.role))
+            if by is None:
                 unasked[want.key] = _NOT_APPLICABLE
             elif columns or want.rows is None:
                 asks.append(Ask(want.item, binding, want.role, columns))
                 readers.append(reader)
+                if by is not subject:
+                    under[source.id, want.role] = by
     keys = [(ask.role, ask.item.id) for ask in asks]
     place_of: dict[Key, int] = {}
     for place, key in enumerate(keys):
         place_of.setdefault(key, place)
     rivals = frozenset(key for key, count in Counter(keys).items() if count > 1)
-    return Asking(tuple(asks), tuple(readers), _calls(asks), place_of, rivals, unasked)
+    return Asking(tuple(asks), tuple(readers), _calls(asks, under), place_of, rivals, unasked)
 
 
 def _wanted(
@@ -110,17 +132,32 @@ def _wanted(
     ]
 
 
+def _document(source: Source, subject: Subject, others: Sequence[Subject] | None) -> Subject | None:
+    """The document to ask that source by; None when it knows no such."""
+    if others is None:
+        return subject if _can_answer(source, subject) else None
+    found = next((each for each in others if _can_answer(source, each)), None)
+    return subject if found == subject else found
+
+
 def _can_answer(source: Source, subject: Subject) -> bool:
     is_person = subject.kind is SubjectKind.person
     return subject.kind in source.kinds and (not is_person or subject.id_type in source.id_types)
 
 
-def _calls(asks: Sequence[Ask]) -> tuple[Call, ...]:
+def _calls(asks: Sequence[Ask], under: Mapping[tuple[str, str], Subject]) -> tuple[Call, ...]:
     together: dict[tuple[str, str], list[int]] = {}
     for place, ask in enumerate(asks):
         together.setdefault((ask.binding.source, ask.role), []).append(place)
     return tuple(
-        Call(source, role, tuple(places), tuple((role, item) for item in items), items)
+        Call(
+            source,
+            role,
+            tuple(places),
+            tuple((role, item) for item in items),
+            items,
+            under.get((source, role)),
+        )
         for (source, role), places in together.items()
         for items in [tuple(asks[place].item.id for place in places)]
     )

@@ -6,7 +6,7 @@ tier never replaces a higher one); do registers differ where the item says to co
 Pure, and independent of the order in which the sources answered.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
@@ -38,12 +38,23 @@ class Combined:
     """One answer per (role, item) that was wanted.
 
     `found`: what forms are filled from. `chosen`: which ask each answer comes from; absent when none was possible.
-    `alarms`: sources that answered about somebody else, in order of their ids.
+    `alarms`: sources that answered about somebody else, in order of their ids. `beside`: what registers said beside
+    the record.
     """
 
     found: Mapping[Key, Value | Missing]
     chosen: Mapping[Key, int]
     alarms: tuple[str, ...]
+    beside: tuple["BesideProfile", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BesideProfile:
+    """A register answered for what the person's record holds too. `differs`: whether it said something else."""
+
+    key: Key
+    source: str
+    differs: bool
 
 
 def combine(
@@ -61,11 +72,13 @@ def combine(
                 if key in plan.asking.rival_keys:
                     rivals.setdefault(key, []).append((place, answer))
     chosen = plan.asking.place_of
+    beside: list[BesideProfile] = []
     if rivals:
         chosen = dict(chosen)
         for key, each in rivals.items():
             chosen[key], found[key] = _best(plan, each)
-    return Combined(found, chosen, tuple(sorted(reading.alarms)))
+            beside += _beside_profile(plan, key, each, found[key])
+    return Combined(found, chosen, tuple(sorted(reading.alarms)), tuple(beside))
 
 
 class _Reading:
@@ -105,10 +118,15 @@ class _Reading:
     def _provenance(self, call: Call, record: Record) -> Provenance | None:
         """Where the record's values come from; None when the record is somebody else's."""
         source = call.source
-        if not _is_about(self._plan.subjects[call.role], record.echo):
+        named = self._plan.subjects[call.role]
+        if not _is_about(named, record.echo) and not self._names_another(call, record):
             self.alarms.add(source)
             return None
         return Provenance(source, self._tiers[source], _day(record.recorded_at), self._retrieved_at)
+
+    def _names_another(self, call: Call, record: Record) -> bool:
+        """Whether the record repeats another document of the same subject, which it may have been asked by."""
+        return any(_is_about(each, record.echo) for each in self._plan.documents.get(call.role, ()))
 
 
 def _read(reader: Reader, raw: object, provenance: Provenance) -> Value | Missing:
@@ -166,6 +184,17 @@ def _best(plan: Plan, answers: Sequence[tuple[int, Value | Missing]]) -> tuple[i
     if isinstance(best, Value) and plan.asks[place].item.compare and _differ(ordered):
         return place, _CONFLICT
     return place, best
+
+
+def _beside_profile(
+    plan: Plan, key: Key, answers: Sequence[tuple[int, Value | Missing]], best: Value | Missing
+) -> Iterator[BesideProfile]:
+    """What the register that counts said beside the record, if both know the item."""
+    if not isinstance(best, Value) or best.provenance.tier not in _REGISTERS:
+        return
+    for _, kept in answers:
+        if isinstance(kept, Value) and plan.compiled.is_profile(kept.provenance.source):
+            yield BesideProfile(key, best.provenance.source, kept.value != best.value)
 
 
 def _differ(answers: Sequence[tuple[int, Value | Missing]]) -> bool:

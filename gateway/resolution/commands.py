@@ -21,7 +21,8 @@ class ResolveCommand:
 
     `version`: None is the newest published. `subjects`: role → wire form of a subject, not yet checked: a bad one
     blanks only its role's fields. `consents`: ids, in the caller's order. `answers`: dotted or nested.
-    `language`: "zh" or "en", for messages.
+    `language`: "zh" or "en", for messages. `continues`: a resolution of the past whose typed answers are among these.
+    `again`: an application of before that the form is begun from.
     """
 
     form_id: str
@@ -35,3 +36,5 @@ class ResolveCommand:
     case: str | None = field(repr=False, default=None)
     delivery: Delivery = Delivery.values
     language: str = "zh"
+    continues: str | None = None
+    again: str | None = None

@@ -17,6 +17,7 @@ from forms.bind import Line, RowsLine, bind, bind_rows
 from forms.definition import Form
 from forms.validate import Validator, schema_of
 from forms.visibility import Visibility, compile_visibility
+from gateway.profiles.keepable import is_profile
 from policies import Policy, Rules
 from policies.scope import ItemScopes
 
@@ -54,6 +55,7 @@ class CompiledForm:
     `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
     `is_sensitive`: whether any item it asks for is (PIPL art. 28). `scopes`: what older consents are compared with.
     `askings`: kinds of subjects → what is asked about them while nothing is typed; kept by `asking_of`, not to be read.
+    `kept`: what other rooms made of it once, each under a name of its own.
     """
 
     form: Form
@@ -69,10 +71,15 @@ class CompiledForm:
     is_sensitive: bool
     scopes: ItemScopes
     askings: dict[object, Any] = field(default_factory=dict, repr=False)
+    kept: dict[str, Any] = field(default_factory=dict, repr=False)
 
     def code_list_of(self, item: Item) -> CodeList | None:
         """The code list of an item, if it has one."""
         return self.registry.code_lists.get(item.code_list) if item.code_list else None
+
+    def is_profile(self, source_id: str) -> bool:
+        """Whether that source is the record of what people typed before."""
+        return is_profile(self.registry.sources[source_id])
 
     def source(self, source_id: str) -> Source:
         """The source of that id."""

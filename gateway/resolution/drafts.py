@@ -10,6 +10,7 @@ from gateway.audit.entries import make_entry
 from gateway.errors import Gone, NotFound
 from gateway.ports import Sealer, SubjectKeys
 from gateway.records import Caller, Draft, Entry, EntryKind, GateRequest, GateView, GateWrite, SubjectKey
+from gateway.resolution.disputed import without_disputed
 from gateway.runtime import Runtime
 from policies.consent import stands
 
@@ -25,24 +26,36 @@ def key_of_draft(
     return subject_keys.together([keys[ref] for ref in refs])
 
 
-def seal_answer(body: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None) -> bytes:
-    """An answer as it is kept: sealed for that resolution.
+def seal_answer(
+    body: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None, *, header: bytes = b""
+) -> bytes:
+    """An answer as it is kept: sealed for that resolution. `header`: see `gateway.resolution.draft_header`.
 
     Compressed first: an answer repeats its keys and sources field by field, and writing 17 KB costs ten times what
-    squeezing them to one or two does.
+    squeezing them to one or two does. The header follows the compressed answer, which knows its own end.
     """
-    return sealer.seal(zlib.compress(body, 1), table=_TABLE, column=_COLUMN, row=resolution_id, key=key)
+    plain = zlib.compress(body, 1) + header
+    return sealer.seal(plain, table=_TABLE, column=_COLUMN, row=resolution_id, key=key)
 
 
 def open_answer(sealed: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None) -> bytes:
     """The answer that was sealed for that resolution; raises `CannotOpen` when it was altered or moved."""
+    return open_draft(sealed, resolution_id, sealer, key)[0]
+
+
+def open_draft(
+    sealed: bytes, resolution_id: str, sealer: Sealer, key: SubjectKey | None = None
+) -> tuple[bytes, bytes]:
+    """The answer, and the header beside it: empty in drafts from before there were any."""
     opened = sealer.open(sealed, table=_TABLE, column=_COLUMN, row=resolution_id, key=key)
-    return zlib.decompress(opened)
+    unpacking = zlib.decompressobj()
+    return unpacking.decompress(opened) + unpacking.flush(), unpacking.unused_data
 
 
-async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> bytes:
+async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime, *, language: str = "zh") -> bytes:
     """The answer exactly as it was given, to the caller it was given to, once the reading itself is an entry.
 
+    What a subject disputes by now is left out of it, with a message in that language.
     Raises `NotFound` for anybody else's, `Gone` once it expired, was purged, or a consent it rests on stands no more.
     """
     draft = await runtime.store.drafts.read(resolution_id)
@@ -57,7 +70,12 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime) -> b
     key = key_of_draft(await runtime.subjects.keys_of(draft.subjects), draft.subjects, runtime.keys)
     if draft.subjects and key is None:  # erased since it was read above
         raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
-    return open_answer(draft.sealed, resolution_id, runtime.sealer, key)
+    body = open_answer(draft.sealed, resolution_id, runtime.sealer, key)
+    disputed = await runtime.store.disputes.open_items(draft.subjects)
+    if not disputed:
+        return body
+    registry = runtime.library.published.registry
+    return without_disputed(body, disputed, registry, english=language == "en")
 
 
 async def _pass_gate(draft: Draft, caller: Caller, runtime: Runtime) -> bool:

@@ -17,19 +17,32 @@ from typing import Any, Protocol
 import orjson
 
 from connectors.protocol import Reply
-from field_registry import OutcomeCode
+from field_registry import Ask, OutcomeCode
 from field_registry.outcomes import FILLED
 from forms.findings import Finding
 from gateway.audit.entries import finding_key, make_entry, owner_of, receipt_of
-from gateway.records import Draft, Entry, EntryKind, GateRequest, GateView, GateWrite, SubjectKey
+from gateway.records import (
+    Draft,
+    Entry,
+    EntryKind,
+    GateRequest,
+    GateView,
+    GateWrite,
+    ProfileDifference,
+    SubjectKey,
+)
+from gateway.resolution.again import Again, offer_again
 from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.disputed import withhold_disputed
+from gateway.resolution.draft_header import make_header
 from gateway.resolution.drafts import key_of_draft, seal_answer
 from gateway.resolution.identify import Identified
+from gateway.resolution.linked import Acquainted, acquaint, less_parted
 from gateway.resolution.plan import Plan
 from gateway.resolution.settle import Settled, narrow, settle
 from gateway.resolution.shape import shape
 from gateway.runtime import Runtime
-from policies import Consent, Decision
+from policies import Consent, Decision, Request
 from policies.rejudge import consents_of, rejudge
 
 
@@ -39,7 +52,8 @@ class Passage:
 
     `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in. `keys`:
     reference → key of every subject that has one. `data_life`: the shortest that a consent in play allows; None is
-    without.
+    without. `acquainted`: where a subject is known by several documents; `under`: role → those of them that something
+    was taken from beside the one named. `again`: the application of before that the form is begun from.
     """
 
     id: str
@@ -49,6 +63,9 @@ class Passage:
     subject_refs: Mapping[str, str]
     keys: Mapping[str, SubjectKey] = field(default_factory=dict)
     data_life: timedelta | None = None
+    acquainted: Acquainted | None = None
+    under: Mapping[str, list[str]] = field(default_factory=dict)
+    again: Again | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,10 +78,12 @@ class Released:
 
 
 class Judge(Protocol):
-    """`policies.decide`, waiting for the consents and the time."""
+    """`policies.decide`, waiting for the asks, the consents, the request and the time."""
 
-    def __call__(self, consents: Mapping[str, Consent], *, now: datetime) -> tuple[Decision, ...]:
-        """One decision per ask of the plan, in order."""
+    def __call__(
+        self, asks: Sequence[Ask], consents: Mapping[str, Consent], request: Request, *, now: datetime
+    ) -> tuple[Decision, ...]:
+        """One decision per ask, in order."""
         ...
 
 
@@ -79,7 +98,12 @@ async def note_intent(
     def write(view: GateView) -> GateWrite[tuple[Passage, tuple[Decision, ...]]]:
         passage = _admit(plan, who, view, runtime)
         at = runtime.clock()
-        decisions = judge(view.consents, now=at)
+        known = passage.acquainted
+        request, consents = (who.request, view.consents) if known is None else (known.request, known.consents)
+        decisions = judge(passage.plan.asks, consents, request, now=at)
+        decisions = withhold_disputed(passage.plan, decisions, passage.subject_refs, view.disputed)
+        if known is not None:
+            passage = replace(passage, under=known.under(decisions, view))
         used = tuple(sorted(consents_of(decisions)))
         life = _shortest_life(view.consents, used)
         if life is not None:
@@ -90,7 +114,11 @@ async def note_intent(
             passage.now,
             caller=passage.command.caller.id,
             request=passage.id,
-            facts={**_who_and_why(passage), "asks": _asks(plan, decisions)},
+            facts={
+                **_who_and_why(passage),
+                "asks": _asks(passage.plan, decisions),
+                **_continued(passage.command),
+            },
             private=_private(passage),
             sealer=runtime.sealer,
             key=_key(passage),
@@ -124,7 +152,9 @@ def _admit(plan: Plan, who: Identified, view: GateView, runtime: Runtime) -> Pas
     by_role = {role: view.subject_refs[key] for role, key in who.request.subject_keys.items()}
     wrapped = {ref: view.wrapped_keys[ref] for ref in by_role.values() if ref in view.wrapped_keys}
     keys = {ref: key for ref, each in wrapped.items() if (key := runtime.keys.open(each, ref)) is not None}
-    return Passage(who.id, who.request.now, who.command, noted, by_role, keys)
+    known = acquaint(noted, who, view, runtime) if view.linked else None
+    asked = noted if known is None else known.plan
+    return Passage(who.id, who.request.now, who.command, asked, by_role, keys, acquainted=known)
 
 
 _UNKNOWN = "There is no consent of the id given as number {}; it was not counted."
@@ -135,7 +165,7 @@ async def note_release(
 ) -> Released:
     """The answer, once its outcome entry and draft are durable. Settled before the gate; again only if it narrows."""
     runtime.watch.require_current(sensitive=passage.plan.compiled.is_sensitive)
-    settled = settle(passage.plan, decisions, replies, passage.now)
+    settled = _begun_again(settle(passage.plan, decisions, replies, passage.now), passage)
     ids = {
         "resolution": passage.id,
         "receipt": receipt_of(passage.id),
@@ -147,19 +177,38 @@ async def note_release(
 
     def write(view: GateView) -> GateWrite[Released]:
         judged = rejudge(decisions, view.consents, runtime.clock(), count_uses=False)
+        judged = withhold_disputed(passage.plan, judged, passage.subject_refs, view.disputed)
+        if passage.acquainted is not None:
+            judged = less_parted(passage.acquainted, judged, view)
         released = Released(passage.id, settled, body)
         lost = 0
         if judged is not decisions:
             lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
-            narrowed = narrow(settled, judged, replies, passage.now)
+            narrowed = _begun_again(narrow(settled, judged, replies, passage.now), passage)
             released = Released(passage.id, narrowed, _body(narrowed, passage, ids, runtime))
         return GateWrite(
             _outcome_entry(passage, released.settled, ids, runtime, discarded=lost),
             released,
             draft=_draft(passage, released, tuple(sorted(consents_of(judged))), runtime),
+            differences=_differences(passage, released.settled),
         )
 
-    return await runtime.ledger.pass_gate(GateRequest(consents, write))
+    again = {} if passage.acquainted is None else passage.acquainted.new_subjects
+    return await runtime.ledger.pass_gate(GateRequest(consents, write, again))
+
+
+def _begun_again(settled: Settled, passage: Passage) -> Settled:
+    return settled if passage.again is None else offer_again(settled, passage.again, passage.now)
+
+
+def _differences(passage: Passage, settled: Settled) -> tuple[ProfileDifference, ...]:
+    """What registers said beside the record; mostly nothing."""
+    return tuple(
+        ProfileDifference(
+            passage.subject_refs[each.key[0]], each.key[1], each.source, passage.now, each.differs
+        )
+        for each in settled.combined.beside
+    )
 
 
 def _body(settled: Settled, passage: Passage, ids: Mapping[str, str], runtime: Runtime) -> bytes:
@@ -178,7 +227,13 @@ def _who_and_why(passage: Passage) -> dict[str, Any]:
         "department": command.caller.department,
         "actor": command.actor.kind,
         "subjects": dict(passage.subject_refs),
+        **({"under": dict(passage.under)} if passage.under else {}),
     }
+
+
+def _continued(command: ResolveCommand) -> dict[str, str]:
+    named = {"continues": command.continues, "again": command.again}
+    return {word: reference for word, reference in named.items() if reference is not None}
 
 
 def _key(passage: Passage) -> SubjectKey | None:
@@ -251,6 +306,7 @@ def _outcome_entry(
             # Fewer consents than the intent's: who reads the answer again is judged by these.
             **({"rests": sorted(consents_of(settled.decisions))} if discarded else {}),
             "alarms": list(settled.combined.alarms),
+            **_told_apart(settled),
         },
         private=_private(passage),
         sealer=runtime.sealer,
@@ -258,9 +314,18 @@ def _outcome_entry(
     )
 
 
+def _told_apart(settled: Settled) -> dict[str, Any]:
+    """Role, item and register of what differs from the record: candidates for a dispute. What was begun again from."""
+    apart = [[*each.key, each.source] for each in settled.combined.beside if each.differs]
+    told: dict[str, Any] = {"differs": apart} if apart else {}
+    again = settled.again
+    return told if again is None else {**told, "again": [again.submission_id, sorted(again.offered)]}
+
+
 def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runtime: Runtime) -> Draft:
     compiled = passage.plan.compiled
     key = key_of_draft(passage.keys, passage.subject_refs.values(), runtime.keys)
+    header = make_header(released.settled, passage.command, passage.subject_refs, runtime)
     return Draft(
         id=passage.id,
         caller=passage.command.caller.id,
@@ -269,6 +334,6 @@ def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runt
         created_at=passage.now,
         valid_until=_valid_until(passage, runtime),
         consents=consents,
-        sealed=seal_answer(released.body, passage.id, runtime.sealer, key),
+        sealed=seal_answer(released.body, passage.id, runtime.sealer, key, header=header),
         subjects=() if key is None else tuple(key.ref.split()),
     )

@@ -6,20 +6,22 @@ in it. Nothing is pulled before its intent is durable; nothing leaves before its
 
 import asyncio
 import time
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
 from connectors.gather import Gatherer
 from connectors.protocol import Reply
-from field_registry import Subject
+from field_registry import Ask, Subject
 from gateway.resolution.commands import ResolveCommand
-from gateway.resolution.compiled import compile_form
+from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.gates import Released, note_intent, note_release
 from gateway.resolution.identify import identify
 from gateway.resolution.measure import measure
 from gateway.resolution.plan import Plan, make_plan
+from gateway.resolution.recalling import recall
 from gateway.runtime import Runtime
-from policies import Decision
+from policies import Consent, Decision, Request
 from policies.decide import decide
 
 SourcePool = Gatherer
@@ -39,20 +41,23 @@ async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
     compiled = runtime.library.compiled(form, compile_form)
     plan = make_plan(compiled, command)
     who = identify(plan, command, now, runtime)
-    judge = partial(
-        decide,
-        plan.asks,
-        request=who.request,
-        rules=compiled.rules,
-        tier_of=compiled.tiers,
-        scopes=compiled.scopes,
-    )
+    judge = partial(decide, rules=compiled.rules, tier_of=compiled.tiers, scopes=compiled.scopes)
     passage, decisions = await note_intent(plan, who, judge, runtime)
-    replies = await pull(plan, decisions, deadline, now, runtime)
+    if command.again is not None:
+        passage = await recall(passage, runtime)
+    replies = await pull(passage.plan, decisions, deadline, now, runtime)
     released = await note_release(passage, decisions, replies, runtime)
 
     measure(released.settled, time.perf_counter() - begun, runtime.telemetry)
     return released
+
+
+def could_release(
+    compiled: CompiledForm, asks: Sequence[Ask], consents: Mapping[str, Consent], request: Request
+) -> tuple[bool, ...]:
+    """Whether each of these would be released, were it asked for: what a report says was missed. Nothing is."""
+    decisions = decide(asks, consents, request, compiled.rules, compiled.tiers, scopes=compiled.scopes)
+    return tuple(decision.allowed for decision in decisions)
 
 
 async def pull(
@@ -64,7 +69,7 @@ async def pull(
         allowed = [place for place in call.places if decisions[place].allowed]
         if allowed:
             # Two roles may be the same person: what both want of a source goes out as one call.
-            together.setdefault((call.source, plan.subjects[call.role]), []).extend(allowed)
+            together.setdefault((call.source, call.under or plan.subjects[call.role]), []).extend(allowed)
     if not together:
         return {}
     asks = {key: [plan.asks[place] for place in places] for key, places in together.items()}

@@ -13,7 +13,7 @@ from field_registry.identifiers import subject_from
 from forms.answers import Answers, flatten, nest
 from forms.definition import Role
 from forms.findings import Finding
-from gateway.resolution.asking import UNBOUND, Asking, Key, asking_of
+from gateway.resolution.asking import UNBOUND, Asking, Documents, Key, asking_of
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm
 
@@ -23,7 +23,8 @@ class Plan:
     """What is to be asked, of whom, and what is known already without asking.
 
     `asking`: the asks, grouped by the calls they make. `known`: (role, item) → why it, or one of its sources, cannot
-    be asked; an answer of another source takes its place. `findings`: what is wrong with the request.
+    be asked; an answer of another source takes its place. `findings`: what is wrong with the request. `documents`: of
+    subjects that are known by several; mostly of none.
     """
 
     compiled: CompiledForm
@@ -33,6 +34,7 @@ class Plan:
     asking: Asking
     known: Mapping[Key, Missing]
     findings: tuple[Finding, ...]
+    documents: Documents = field(default_factory=dict, repr=False)
 
     @property
     def asks(self) -> tuple[Ask, ...]:

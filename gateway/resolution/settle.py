@@ -19,15 +19,25 @@ from policies import Decision
 _UNASKED = frozenset({OutcomeCode.skipped_hidden, OutcomeCode.office_use, OutcomeCode.no_binding})
 
 
+@dataclass(frozen=True, slots=True)
+class Reoffered:
+    """What an application of before added: paths offered from there, and paths whose source says otherwise by now."""
+
+    submission_id: str
+    offered: frozenset[str]
+    changed: frozenset[str]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Settled:
-    """Everything known about a request once its sources have answered."""
+    """Everything known about a request once its sources have answered. `again`: what an application of before added."""
 
     plan: Plan
     decisions: tuple[Decision, ...]
     combined: Combined
     filled: Filled
     counts: Counts
+    again: Reoffered | None = None
 
     def place_of(self, outcome: FieldOutcome) -> int | None:
         """The place of the ask whose answer, or silence, a field shows; None when nothing was asked for it."""

@@ -15,9 +15,10 @@ from field_registry.items import Datatype
 from field_registry.outcomes import OUTCOME_TEXTS, Tier
 from forms.bind import ALREADY_ANSWERED
 from forms.outcomes import Counts, FieldOutcome
+from gateway.resolution.again import GROUND, LAST_APPLICATION, RULE
 from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.compiled import CompiledForm
-from gateway.resolution.settle import Settled
+from gateway.resolution.settle import Reoffered, Settled
 from policies import Decision, Ground, ReasonCode
 from policies.mask import mask
 from policies.minimise import ALREADY_ANSWERED as NOT_ASKED
@@ -47,6 +48,7 @@ def shape(
         "counts": _counts(settled.counts),
         "receipt": {"id": ids["receipt"], "entry": ids["entry"]},
         "findings": [finding.to_document() for finding in (*settled.plan.findings, *settled.filled.findings)],
+        **({} if settled.again is None else {"again": _begun_again(settled.again)}),
     }
 
 
@@ -78,6 +80,8 @@ class _View:
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Every field of the answer, by its path."""
+        if self._settled.again is not None:
+            return self._fields_again(self._settled.again)
         return {
             outcome.path: self._missing(outcome)
             if outcome.provenance is None
@@ -112,6 +116,43 @@ class _View:
             "stale": outcome.outcome is _STALE,
             "ground": origin.ground,
             "rule": origin.rule,
+        }
+
+    def _fields_again(self, again: Reoffered) -> dict[str, dict[str, Any]]:
+        """The same where the form is begun from an application of before; what changed since says so."""
+        fields = {}
+        for outcome in self._settled.filled.outcomes:
+            if outcome.provenance is None:
+                fields[outcome.path] = self._missing(outcome)
+            elif outcome.path in again.offered:
+                fields[outcome.path] = self._offered_again(outcome, outcome.provenance)
+            else:
+                fields[outcome.path] = self._filled(outcome, outcome.provenance)
+            if outcome.path in again.changed:
+                fields[outcome.path]["changed"] = True
+        return fields
+
+    def _offered_again(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
+        """A value that the person typed then: like any other of tier C, but that no source gave it."""
+        item = self._items.get(outcome.field.item or "")
+        value, display = outcome.value, str(outcome.value)
+        if item is not None:
+            display = display_of(item, value, self._compiled.code_list_of(item))
+        if self._masked:
+            display = mask("full", display) if item is None else _masked(item, display)
+        return {
+            "outcome": _WORDS[outcome.outcome],
+            "value": None if self._masked else value,
+            "display": display,
+            "tier": _WORDS[provenance.tier],
+            "locked": False,
+            "item": outcome.field.item,
+            "source": LAST_SOURCE_EN if self._english else LAST_SOURCE,
+            "recorded_at": provenance.recorded_at.isoformat() if provenance.recorded_at else None,
+            "retrieved_at": self._instant(provenance.retrieved_at),
+            "stale": False,
+            "ground": _ground(GROUND),
+            "rule": RULE,
         }
 
     def _origin(self, provenance: Provenance, rule: str, ground: Ground) -> _Origin:
@@ -170,7 +211,20 @@ class _View:
         return self._sources[source_id]
 
 
-_EXPLAINED = frozenset({OutcomeCode.no_ground, OutcomeCode.refused_by_person})
+LAST_SOURCE = {"id": LAST_APPLICATION, "name": "上次申请", "department": ""}
+LAST_SOURCE_EN = {**LAST_SOURCE, "name": "Last application"}
+"""Where the person's own words of then come from, as callers see it."""
+
+
+def _begun_again(again: Reoffered) -> dict[str, Any]:
+    return {
+        "submission": again.submission_id,
+        "offered": sorted(again.offered),
+        "changed": sorted(again.changed),
+    }
+
+
+_EXPLAINED = frozenset({OutcomeCode.no_ground, OutcomeCode.refused_by_person, OutcomeCode.disputed})
 _REASONS = frozenset(reason.value for reason in ReasonCode)
 
 

@@ -12,6 +12,7 @@ from gateway.audit.entries import make_entry, rfc3339
 from gateway.audit.noting import note
 from gateway.consents.moves import entry_of
 from gateway.errors import Conflict, NotFound
+from gateway.identities.persons import refs_of
 from gateway.records import ConsentEvent, Entry, EntryKind, Erasure, StoredConsent
 from gateway.runtime import Runtime
 from policies.consent import ConsentState
@@ -33,8 +34,8 @@ async def erase_subject(
 ) -> Erased:
     """What was erased, once it is, together with its entry. `reference`: of the order or request; kept sealed.
 
-    Raises `NotFound` when nothing is known of that subject, and `Conflict` while the law keeps its records, once the
-    refusal is an entry.
+    Every document it is known by goes with it. Raises `NotFound` when nothing is known of that subject, and `Conflict`
+    while the law keeps its records, once the refusal is an entry.
     """
     ref = await runtime.store.subjects.find(runtime.subjects.key_of(subject))
     if ref is None:
@@ -63,7 +64,7 @@ async def erase_subject(
             now,
             caller=caller,
             request=None,
-            facts={"subject": ref, "reason": reason.value, **counts},
+            facts={"subject": ref, "reason": reason.value, **counts, **_linked(done)},
             private={"reference": reference} if reference else None,
             sealer=runtime.sealer,  # not under the subject's key, which is gone when this is read
         )
@@ -77,7 +78,8 @@ async def erase_subject(
 
 async def _require_free(ref: str, reason: ErasureReason, caller: str, runtime: Runtime) -> None:
     kept = runtime.settings.records_kept
-    newest = await runtime.store.subjects.newest_record(ref)
+    records = [await runtime.store.subjects.newest_record(each) for each in await refs_of(ref, runtime)]
+    newest = max((each for each in records if each is not None), default=None)
     periods = periods_with({"consents": kept, "log": kept})
     until = newest and held_until(newest, reason, runtime.clock(), periods)
     if not until:
@@ -91,7 +93,12 @@ async def _require_free(ref: str, reason: ErasureReason, caller: str, runtime: R
     )
 
 
+def _linked(done: Erasure) -> dict[str, list[str]]:
+    return {"subjects": list(done.others)} if done.others else {}
+
+
 def _unknown() -> NotFound:
     return NotFound(
-        "unknown_subject", "Nothing is kept about a subject of that identity; there is nothing to erase."
+        "unknown_subject",
+        "Nothing is kept about a subject of that identity, or two subjects claim that document; nothing was erased.",
     )

@@ -28,14 +28,26 @@ RENEWED = (
     "consent_request.sealed",
     "operator.sealed",
     "operator.totp",
+    "profile_value.sealed",
+    "dispute.sealed",
+    "dispute_event.sealed",
+    "submission.sealed",
+    "identity_link.sealed",
+    "identity_document.sealed",
 )
 """Brought under the newest root, in this order: first the keys that consents are then sealed under."""
 
-_OF_SUBJECTS = frozenset({"consent.sealed", "consent_request.sealed"})
+_OF_SUBJECTS = frozenset(
+    {
+        *("consent.sealed", "consent_request.sealed", "profile_value.sealed"),
+        *("dispute.sealed", "dispute_event.sealed", "identity_document.sealed"),
+    }
+)
 """Those whose cells belong under the key of their subject."""
 
 LEFT = {
     "resolution.sealed": "answers; gone within a day",
+    "typed_answers.sealed": "what was typed into answers; gone a day later",
     "audit_entry.sealed": "private parts of entries; entries are never changed",
 }
 """Only counted, and why."""

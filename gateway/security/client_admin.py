@@ -66,6 +66,13 @@ async def disable_client(client: Client, runtime: Runtime, *, by: str = ITSELF) 
     return await _put(disabled, "disabled", runtime, by)
 
 
+async def set_client_webhook(
+    client: Client, webhook: str | None, runtime: Runtime, *, by: str = ITSELF
+) -> Client:
+    """The client, told at that address from now on; nowhere when None."""
+    return await _put(replace(client, webhook=webhook), "webhook", runtime, by)
+
+
 async def find_client(client_id: str, runtime: Runtime) -> Client:
     """The client of that id, also a disabled one; raises `NotFound`."""
     found = [each for each in await read_all(runtime.store.clients) if each.id == client_id]
@@ -83,6 +90,7 @@ def client_view(client: Client) -> dict[str, Any]:
         "roles": sorted(client.roles),
         "proof": "private_key_jwt" if client.jwks else "secret",
         "bound": client.bound,
+        "webhook": client.webhook,
         "disabled_at": client.disabled_at,
     }
 

@@ -67,6 +67,7 @@ class PersonTokens:
             _require_portal(client)
             statement = self._believe(token, client)
             await self._once(statement)
+            ref = await self._identified(statement, client)
         except (jws.Refused, OAuthError) as error:
             refusal = _invalid_grant(str(error)) if isinstance(error, jws.Refused) else error
             facts = {"reason": refusal.reason}
@@ -77,7 +78,7 @@ class PersonTokens:
             client.id,
             client.department,
             frozenset({CallerRole.person.value}),
-            person=await self._identified(statement, client),
+            person=ref,
         )
         return {
             "access_token": self._tokens.issue_to(person, seconds, binding),
@@ -96,7 +97,7 @@ class PersonTokens:
         jws.verify(statement, choose_key(client.jwks, statement.header.get("kid")), ALGORITHMS)
         claims = statement.claims
         _check_claims(claims, client, frozenset({settings.token_endpoint, settings.issuer}), now)
-        _check_login(claims, settings.person_assurance, settings.person_login_age, now)
+        check_login(claims, settings.person_assurance, settings.person_login_age, now)
         digest = self._runtime.fingerprint(f"person\x1f{client.id}\x1f{claims['jti']}".encode())
         until = now + timedelta(seconds=claims["exp"] - now.timestamp()) + 2 * SKEW
         return Statement(_subject(claims.get("sub_id")), claims["acr"], digest, until)
@@ -106,13 +107,18 @@ class PersonTokens:
             raise jws.Refused("replayed")
 
     async def _identified(self, statement: Statement, client: Client) -> str:
-        """The person's reference, once the entry that names it is durable."""
+        """The person's reference, once the entry that names it is durable.
+
+        Raises `Refused` where two persons claim the document: whose token it would be nobody knows.
+        """
         runtime, now = self._runtime, self._runtime.clock()
         key = runtime.subjects.key_of(statement.subject)
         new = runtime.subjects.new(statement.subject.kind, now)
         entry_id = runtime.new_reference("aud", now)
 
         def write(view: GateView) -> GateWrite[str]:
+            if any(each.is_contested for each in view.linked.get(key, ())):
+                raise jws.Refused("identity_ambiguous")
             ref = view.subject_refs[key]
             facts = {"subject": ref, "portal": client.id, "acr": statement.acr}
             kind = EntryKind.person_identified
@@ -174,13 +180,15 @@ def _check_claims(
         raise jws.Refused("lives_too_long")
 
 
-def _check_login(claims: Mapping[str, Any], accepted: tuple[str, ...], age: timedelta, now: datetime) -> None:
-    if claims["acr"] not in accepted:
+def check_login(claims: Mapping[str, Any], accepted: tuple[str, ...], age: timedelta, now: datetime) -> None:
+    """Nothing, where a person logged in surely enough (`acr`) and lately (`auth_time`); else raises `jws.Refused`."""
+    if claims.get("acr") not in accepted:
         raise jws.Refused("assurance_too_low")
-    auth_time, at = claims["auth_time"], now.timestamp()
-    is_number = isinstance(auth_time, int | float) and not isinstance(auth_time, bool)
+    auth_time, at = claims.get("auth_time"), now.timestamp()
     skew = SKEW.total_seconds()
-    if not is_number or not at - age.total_seconds() - skew <= auth_time <= at + skew:
+    if not isinstance(auth_time, int | float) or isinstance(auth_time, bool):
+        raise jws.Refused("login_too_old")
+    if not at - age.total_seconds() - skew <= auth_time <= at + skew:
         raise jws.Refused("login_too_old")
 
 

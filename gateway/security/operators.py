@@ -7,6 +7,7 @@ Names and logins are sealed. An operator is found by a keyed digest of the login
 import asyncio
 import re
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -14,7 +15,7 @@ import orjson
 
 from gateway.audit.entries import make_entry
 from gateway.audit.noting import ITSELF, note
-from gateway.errors import BadRequest, NotAllowed, NotFound
+from gateway.errors import BadRequest, Conflict, NotAllowed, NotFound
 from gateway.records import Entry, EntryKind, Operator
 from gateway.runtime import Runtime
 from gateway.security import totp
@@ -23,6 +24,7 @@ from gateway.security.passwords import hash_password, new_password
 
 _LOGIN = re.compile(r"[a-z0-9][a-z0-9._@-]{1,63}")
 _PREFIX = "op:"
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,31 @@ async def add_operator(
         roles=frozenset(roles),
         created_at=now,
     )
-    return await _enrol(replace(made, sealed=seal_name(made.id, login, name, runtime)), "added", by, runtime)
+    made = replace(made, sealed=seal_name(made.id, login, name, runtime))
+    return await _enrol(None, made, "added", by, runtime)
 
 
 async def reset_operator(operator: Operator, runtime: Runtime, *, by: str = ITSELF) -> Enrolment:
-    """The operator with a new one-time password and authenticator, unlocked; their sessions end."""
+    """The operator with a new one-time password and authenticator, unlocked; their sessions end.
+
+    Raises `Conflict`, as every change does, when somebody else changed them since they were read.
+    """
     await _require_other(operator, by, operator.roles, runtime)
-    return await _enrol(replace(operator, disabled_at=None), "reset", by, runtime)
+    return await _enrol(operator, replace(operator, disabled_at=None), "reset", by, runtime)
 
 
 async def disable_operator(operator: Operator, runtime: Runtime, *, by: str = ITSELF) -> Operator:
-    """The operator, who cannot log in any more; their sessions end at the next statement."""
-    disabled = replace(operator, disabled_at=operator.disabled_at or runtime.clock())
-    return await _put(disabled, "disabled", by, runtime)
+    """The operator, who cannot log in any more; their sessions end at the next statement.
+
+    Whatever else was done to them meanwhile: shutting somebody out waits for nobody's second thought.
+    """
+    read = operator
+    for _ in range(_TRIES):
+        disabled = replace(read, disabled_at=read.disabled_at or runtime.clock())
+        with suppress(Conflict):
+            return await _put(read, disabled, "disabled", by, runtime)
+        read = await find_operator(operator.id, runtime)
+    return await _put(read, replace(read, disabled_at=runtime.clock()), "disabled", by, runtime)
 
 
 async def assign_roles(
@@ -98,7 +112,7 @@ async def assign_roles(
     """
     await _require_other(operator, by, roles, runtime)
     await require_separate_duties(operator.id, roles, runtime, by=by)
-    return await _put(replace(operator, roles=frozenset(roles)), "roles", by, runtime)
+    return await _put(operator, replace(operator, roles=frozenset(roles)), "roles", by, runtime)
 
 
 async def require_separate_duties(
@@ -148,7 +162,9 @@ async def _require_other(operator: Operator, by: str, roles: Collection[str], ru
         )
 
 
-async def _enrol(operator: Operator, what: str, by: str, runtime: Runtime) -> Enrolment:
+async def _enrol(
+    read: Operator | None, operator: Operator, what: str, by: str, runtime: Runtime
+) -> Enrolment:
     password, secret = new_password(), totp.new_secret()
     # In a thread: some 200 ms of scrypt would hold up every other request.
     hashed = await asyncio.to_thread(hash_password, password)
@@ -161,14 +177,22 @@ async def _enrol(operator: Operator, what: str, by: str, runtime: Runtime) -> En
         locked_until=None,
     )
     uri = totp.provisioning_uri(secret, account=login_of(operator, runtime), issuer="OnceGate")
-    return Enrolment(await _put(enrolled, what, by, runtime), password, uri)
+    return Enrolment(await _put(read, enrolled, what, by, runtime), password, uri)
 
 
-async def _put(operator: Operator, what: str, by: str, runtime: Runtime) -> Operator:
+async def _put(read: Operator | None, operator: Operator, what: str, by: str, runtime: Runtime) -> Operator:
     entry = changed_entry(operator, what, by, runtime)
-    await runtime.store.operators.put(operator, entry)
-    runtime.telemetry.entries(entry.kind)
+    await put_operator(read, operator, entry, runtime)
     return operator
+
+
+async def put_operator(read: Operator | None, operator: Operator, entry: Entry, runtime: Runtime) -> None:
+    """Add an operator, or change the one that was read. Raises `Conflict` when they changed since."""
+    if read is None:
+        await runtime.store.operators.add(operator, entry)
+    else:
+        await runtime.store.operators.change(read, operator, entry)
+    runtime.telemetry.entries(entry.kind)
 
 
 def changed_entry(operator: Operator, what: str, by: str, runtime: Runtime) -> Entry:

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from gateway.security.keys import KeyRing
 
 RECEIPT_TYPE = "consent-receipt+jwt"
+CALL_RECEIPT_TYPE = "call-receipt+jwt"
 # Receipts are checked by whatever tool somebody has: RFC 9864 calls it Ed25519 now, and few libraries know that yet.
 ALGORITHM = "EdDSA"
 _PURPOSE = "receipt-signing"
@@ -49,12 +50,22 @@ class ReceiptKeys:
         """The public keys of all receipts, newest first, as a JWK Set."""
         return {"keys": [dict(key) for key in self._public]}
 
-    def sign(self, claims: Mapping[str, Any]) -> str:
+    def sign(self, claims: Mapping[str, Any], kind: str = RECEIPT_TYPE) -> str:
         """The compact JWS of these claims. The same claims give the same text, until a new key signs."""
-        header = {"alg": ALGORITHM, "typ": RECEIPT_TYPE, "kid": self.jwk["kid"]}
+        header = {"alg": ALGORITHM, "typ": kind, "kid": self.jwk["kid"]}
         parts = (orjson.dumps(part, option=orjson.OPT_SORT_KEYS) for part in (header, claims))
         signed = ".".join(_encode(part) for part in parts)
         return f"{signed}.{_encode(self._newest.sign(signed.encode()))}"
+
+    def sign_detached(self, content: bytes, kind: str, protected: Mapping[str, Any]) -> str:
+        """The signature over content that travels beside it (RFC 7515, appendix F): header, nothing, signature.
+
+        `kind`: so that it is never taken for a receipt. `protected`: what else the header says.
+        """
+        header = {**protected, "alg": ALGORITHM, "typ": kind, "kid": self.jwk["kid"]}
+        encoded = _encode(orjson.dumps(header, option=orjson.OPT_SORT_KEYS))
+        signature = self._newest.sign(f"{encoded}.{_encode(content)}".encode())
+        return f"{encoded}..{_encode(signature)}"
 
 
 def jwk_of(key: Ed25519PublicKey) -> Jwk:
@@ -63,7 +74,7 @@ def jwk_of(key: Ed25519PublicKey) -> Jwk:
     return {"kty": "OKP", "crv": "Ed25519", "x": x, "kid": _thumbprint(x), "use": "sig", "alg": ALGORITHM}
 
 
-def read_receipt(compact: str, key: Mapping[str, Any]) -> dict[str, Any]:
+def read_receipt(compact: str, key: Mapping[str, Any], kind: str = RECEIPT_TYPE) -> dict[str, Any]:
     """The claims of a receipt that this public JWK signed. Raises `BadReceipt`: nothing it says may be believed."""
     parts = _COMPACT.fullmatch(compact) if len(compact) <= _MOST_BYTES else None
     if parts is None:
@@ -71,7 +82,7 @@ def read_receipt(compact: str, key: Mapping[str, Any]) -> dict[str, Any]:
     header, claims = _json_object(parts[1]), _json_object(parts[2])
     public = _public_key(key)
     # Before the signature: a receipt of another key is no forgery, and who checks should take the other key.
-    if header != {"alg": ALGORITHM, "typ": RECEIPT_TYPE, "kid": jwk_of(public)["kid"]}:
+    if header != {"alg": ALGORITHM, "typ": kind, "kid": jwk_of(public)["kid"]}:
         raise BadReceipt("The receipt's header names another key, algorithm or kind of document.")
     try:
         public.verify(_decode(parts[3]), f"{parts[1]}.{parts[2]}".encode())

@@ -59,6 +59,7 @@ def _free_header(name: str) -> str:
 
 
 Network = Annotated[str, AfterValidator(_network)]
+Days = Annotated[int, Field(ge=1, le=250)]
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{2,63}$"), AfterValidator(_free_header)]
 Url = Annotated[str, Field(pattern=r"^https?://[^\s/]+"), AfterValidator(_no_slash)]
 
@@ -150,6 +151,27 @@ class Settings(BaseSettings):
         le=timedelta(hours=12),
         description="How long ago a person may have logged in at a portal that wants their token.",
     )
+    person_oidc_issuer: Url | None = Field(
+        None,
+        description="OpenID issuer at which whoever was sent a link shows who they are; empty asks for the last four "
+        "characters of their document instead, which whoever sent the link knows too.",
+    )
+    person_oidc_client_id: str = Field("oncegate", min_length=1, description="Our client id at that issuer.")
+    person_oidc_client_secret: str | None = Field(
+        None,
+        description="Name of our secret there in secrets_file; empty proves us by private_key_jwt (/login/keys).",
+    )
+    person_oidc_scope: str = Field(
+        "openid", description="What is asked for there: whatever makes it tell the claims below."
+    )
+    person_oidc_id_type_claim: str = Field(
+        "id_type",
+        description="Claim that holds the kind of document (GA/T 517); a resident ID where it is absent.",
+    )
+    person_oidc_id_no_claim: str = Field("id_no", description="Claim that holds the document's number.")
+    person_oidc_uscc_claim: str = Field(
+        "uscc", description="Claim that holds the credit code of the organisation a person answers for."
+    )
     operator_session_seconds: int = Field(
         900, ge=300, le=900, description="Life of an operator's session, in seconds; then they log in again."
     )
@@ -230,17 +252,63 @@ class Settings(BaseSettings):
         description='Where a person reaches a department, as notices say it: {"交通运输": "0595-…"}.',
         json_schema_extra={"shown": "none"},
     )
+    dispute_days: int = Field(
+        5, ge=1, le=60, description="Working days in which a department answers a dispute about its data."
+    )
+    dispute_limits: dict[str, Days] = Field(
+        default_factory=dict,
+        description='The same for one item or one department: {"vehicle.owner": 3, "交通运输": 10}.',
+        json_schema_extra={"shown": "none"},
+    )
+    dispute_escalated_days: int = Field(
+        2, ge=1, le=60, description="Working days given anew each time an unanswered dispute is escalated."
+    )
+    dispute_supervisors: dict[str, str] = Field(
+        default_factory=dict,
+        description='The department above each, which escalated disputes go to: {"交通运输": "市数据管理局"}.',
+        json_schema_extra={"shown": "none"},
+    )
+    dispute_look_back: timedelta = Field(
+        timedelta(days=90),
+        ge=timedelta(0),
+        le=timedelta(days=3 * 365 + 1),
+        description="How far back the applications are looked for that used a value which was corrected.",
+    )
+    working_days_file: Path | None = Field(
+        None,
+        description="YAML file of further years of the working calendar, in the shape of the shipped one; it wins.",
+    )
+    webhook_give_up_after: timedelta = Field(
+        timedelta(days=3),
+        gt=timedelta(0),
+        le=timedelta(days=30),
+        description="How long a message to a client's webhook is tried again before it counts as lost.",
+    )
     resolution_valid_for: timedelta = Field(
         timedelta(hours=24),
         gt=timedelta(0),
         le=timedelta(hours=24),
         description="How long an answer can be read again and submitted; 24 hours at most.",
     )
+    submission_kept: timedelta = Field(
+        timedelta(days=180),
+        ge=timedelta(0),
+        le=timedelta(days=3 * 365 + 1),
+        description="How long the final values of a form that was handed in are kept, to print it and to begin the "
+        "next one from; P0D keeps none.",
+    )
     records_kept: timedelta = Field(
         timedelta(days=3 * 365 + 1),
         ge=timedelta(days=3 * 365 + 1),
         description="How long after the newest record about it a subject cannot be erased on request; three years at "
         "least.",
+    )
+    profile_kept: timedelta = Field(
+        timedelta(days=365),
+        gt=timedelta(0),
+        le=timedelta(days=3 * 365 + 1),
+        description="How long a value that a person keeps for their next forms is kept, unless its profile source says "
+        "otherwise for the item; three years at most.",
     )
     idempotency_valid_for: timedelta = Field(
         timedelta(hours=24), gt=timedelta(0), description="How long an Idempotency-Key is remembered."
@@ -302,6 +370,24 @@ class Settings(BaseSettings):
     log_witness_keys: tuple[str, ...] = Field(
         (),
         description="Verifier keys of the offices that witness this log; `oncegate audit cosign` takes lines by them.",
+    )
+
+    # --- what is published
+    hall_name: str = Field(
+        "政务服务", min_length=1, max_length=100, description="Who issues briefings and open statistics."
+    )
+    open_statistics: bool = Field(
+        False,
+        description="Whether `GET /v1/reports/open` tells everybody k-anonymous statistics of months that are over.",
+    )
+    open_delay_days: int = Field(
+        7, ge=1, le=366, description="Days that a month must be over before its statistics are published."
+    )
+    open_licence: str = Field(
+        "CC-BY-4.0",
+        min_length=1,
+        max_length=200,
+        description="Licence that open statistics are published under.",
     )
 
     # --- the program's own lines

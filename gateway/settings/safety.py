@@ -40,6 +40,16 @@ def unsafe_settings(settings: Settings) -> tuple[str, ...]:
     )
 
 
+def weak_settings(settings: Settings) -> tuple[str, ...]:
+    """One sentence per setting that may stand but is weaker than it could be; for readiness."""
+    if settings.person_oidc_issuer is None:
+        return (
+            "Whoever is sent a link shows who they are by four characters that its sender knows too. "
+            "Set person_oidc_issuer.",
+        )
+    return ()
+
+
 def is_private(path: Path) -> bool:
     """Whether nobody but the owner can read or write the file."""
     return not stat.S_IMODE(path.stat().st_mode) & 0o077
@@ -55,6 +65,8 @@ def _unsafe_callers(settings: Settings) -> Iterator[str]:
     yield from _unsafe_certificates(settings)
     if settings.oidc_issuer is not None and not settings.oidc_issuer.startswith("https://"):
         yield "oidc_issuer is not https: anybody on the way could log in as an operator. Set its https address."
+    if settings.person_oidc_issuer is not None and not settings.person_oidc_issuer.startswith("https://"):
+        yield "person_oidc_issuer is not https: anybody on the way could agree for others. Set its https address."
 
 
 def _unsafe_certificates(settings: Settings) -> Iterator[str]:

@@ -1,7 +1,23 @@
 """Every table there is, gathered in `metadata`: for migrations and for tests that look at all of them."""
 
-from gateway.store import submission_tables, tables
+from gateway.store import (
+    dispute_tables,
+    health_tables,
+    identity_tables,
+    profile_tables,
+    rollup_tables,
+    submission_tables,
+    tables,
+)
 
 metadata = tables.metadata
-TABLES = (tables, submission_tables)
+TABLES = (
+    tables,
+    dispute_tables,
+    health_tables,
+    identity_tables,
+    submission_tables,
+    profile_tables,
+    rollup_tables,
+)
 """The modules that define them."""

@@ -24,7 +24,11 @@ from sqlalchemy import (
 
 from gateway.records import Cell
 from gateway.store.database import Database
+from gateway.store.dispute_tables import dispute, dispute_event
+from gateway.store.identity_tables import identity_document, identity_link
+from gateway.store.profile_tables import profile_value
 from gateway.store.refusals import is_id
+from gateway.store.submission_tables import submission, typed_answers
 from gateway.store.tables import audit_entry, consent, consent_request, operator, resolution, subject
 
 UNDER_ROOT = b"\x01"
@@ -111,6 +115,13 @@ _COLUMNS: Mapping[str, tuple[Column[Any], Column[Any]]] = {
         operator.c.totp,
         resolution.c.sealed,
         audit_entry.c.sealed,
+        identity_link.c.sealed,
+        identity_document.c.sealed,
+        profile_value.c.sealed,
+        submission.c.sealed,
+        typed_answers.c.sealed,
+        dispute.c.sealed,
+        dispute_event.c.sealed,
     )
 }
 PLACES = tuple(_COLUMNS)

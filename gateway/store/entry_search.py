@@ -90,11 +90,13 @@ class SqlEntrySearch:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [(row[0], entry_of(row[1:])) for row in rows]
 
-    async def count_about(self, subject_ref: str) -> int:
+    async def count_about(self, subject_ref: str, *others: str) -> int:
         """See `gateway.ports.EntrySearch.count_about`."""
-        if not is_id(subject_ref):
+        refs = [ref for ref in (subject_ref, *others) if is_id(ref)]
+        counted = func.count(audit_about.c.index.distinct()) if others else func.count()
+        query = select(counted).select_from(audit_about).where(audit_about.c.subject_ref.in_(refs))
+        if not refs:
             return 0
-        query = select(func.count()).select_from(audit_about).where(audit_about.c.subject_ref == subject_ref)
         return await self._database.read(lambda connection: connection.scalar(query)) or 0
 
 

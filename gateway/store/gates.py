@@ -20,8 +20,12 @@ from gateway.errors import BadRequest, Conflict
 from gateway.records import Draft, GateRequest, GateView, GateWrite, NewSubject
 from gateway.store.bulk import among, insert_rows
 from gateway.store.database import Database, refusal_of
+from gateway.store.disputes import of_column
+from gateway.store.linked import NOTHING_LINKED, Disputed, Linked, linked_documents
 from gateway.store.log import write_entries
+from gateway.store.profiles import note_differences
 from gateway.store.refusals import already_recorded, is_id, used_up
+from gateway.store.submissions import write_submissions
 from gateway.store.tables import consent, resolution, resolution_consent, subject
 from policies.consent import Consent, ConsentState, Frequency, Standing, take
 from policies.scope import AgreedScope
@@ -34,18 +38,22 @@ _HELD: Select[Any] = (
         *(_c.id, subject.c.key, _c.purpose, _c.form, _c.terms),
         *(_c.state, _c.not_before, _c.expires_at, _c.uses_left),
         *LIMITS,
-        *(_c.subject_ref, subject.c.wrapped_key),
+        *(_c.subject_ref, subject.c.wrapped_key, subject.c.disputed, subject.c.linked_to),
     )
     .join_from(consent, subject, subject.c.ref == _c.subject_ref)
     .where(among(_c.id, "ids"))
     .order_by(_c.id)
     .with_for_update(of=consent)
 )
-_REFS = select(subject.c.key, subject.c.ref, subject.c.wrapped_key).where(among(subject.c.key, "keys"))
+_s = subject.c
+_REFS = select(_s.key, _s.ref, _s.wrapped_key, _s.disputed, _s.linked_to).where(among(_s.key, "keys"))
 _ERASED = select(subject.c.erased_at).where(subject.c.ref == bindparam("ref"))
 _TAKE = update(consent).where(_c.id == bindparam("consent_id")).values(uses_left=bindparam("left"))
 _TAKE_OFTEN = _TAKE.values(window_began=bindparam("began"), window_uses=bindparam("used"))
 
+
+KnownSubject = tuple[str, str, bytes | None, str | None, str | None]
+"""Blind index, reference, wrapped key, what it disputes, and with what it is linked, of one subject."""
 
 STATES = {state.value: state for state in ConsentState}
 """The state of each name: what `ConsentState(name)` gives, without its cost for every row."""
@@ -73,6 +81,8 @@ def pass_one(
     held: dict[str, Consent],
     refs: Mapping[str, str],
     wrapped: Mapping[str, bytes],
+    disputed: Mapping[str, Mapping[str, str]],
+    linked: Linked = NOTHING_LINKED,
 ) -> GateWrite[Any] | Exception:
     """What one request writes, with the uses it takes already taken from `held`; its own error if it fails.
 
@@ -81,7 +91,7 @@ def pass_one(
     """
     consents = {consent_id: held[consent_id] for consent_id in request.consents if consent_id in held}
     try:
-        write = request.write(GateView(consents, refs, wrapped))
+        write = request.write(GateView(consents, refs, wrapped, disputed, linked))
     except Exception as error:  # noqa: BLE001  (handed to whom it concerns)
         return error
     taken: dict[str, Consent] = {}
@@ -99,9 +109,9 @@ def pass_one(
 
 
 def _together(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequence[Any]:
-    held, refs, wrapped = _read(connection, requests)
+    held, refs, wrapped, disputed, linked = _read(connection, requests)
     before = dict(held)
-    passed = [pass_one(request, held, refs, wrapped) for request in requests]
+    passed = [pass_one(request, held, refs, wrapped, disputed, linked) for request in requests]
     _take_uses(connection, before, held)
     _insert(connection, [write for write in passed if isinstance(write, GateWrite)])
     return [each.result if isinstance(each, GateWrite) else each for each in passed]
@@ -109,18 +119,18 @@ def _together(requests: Sequence[GateRequest[Any]], connection: Connection) -> S
 
 def _apart(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequence[Any]:
     """The same, each behind a savepoint of its own: dearer, for when one of them breaks a statement."""
-    held, refs, wrapped = _read(connection, requests)
+    held, refs, wrapped, disputed, linked = _read(connection, requests)
     results: list[Any] = []
     for request in requests:
         before = dict(held)
-        passed = pass_one(request, held, refs, wrapped)
+        passed = pass_one(request, held, refs, wrapped, disputed, linked)
         if isinstance(passed, GateWrite):
             try:
                 with connection.begin_nested():
                     _take_uses(connection, before, held)
                     _insert(connection, [passed])
-            except (StatementError, UnicodeError, OverflowError) as error:
-                refusal = refusal_of(error)
+            except (StatementError, UnicodeError, OverflowError, Conflict) as error:
+                refusal = error if isinstance(error, Conflict) else refusal_of(error)
                 if refusal is None:
                     raise
                 held = before
@@ -132,25 +142,26 @@ def _apart(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequ
 
 def _read(
     connection: Connection, requests: Sequence[GateRequest[Any]]
-) -> tuple[dict[str, Consent], dict[str, str], dict[str, bytes]]:
-    """The consents of these requests, locked, and the references and wrapped keys of their subjects."""
+) -> tuple[dict[str, Consent], dict[str, str], dict[str, bytes], Disputed, Linked]:
+    """The consents of these requests, locked, and what is known of their subjects."""
     ids = sorted({each for request in requests for each in request.consents if is_id(each)})
     rows = connection.execute(_HELD, {"ids": ids}).all() if ids else ()
-    subjects = [(row[1], row[14], row[15]) for row in rows]
+    subjects = [(row[1], row[14], row[15], row[16], row[17]) for row in rows]
     # A consent brings its subject's reference and key along; only subjects without one have to be looked up.
     known = {row[0] for row in subjects}
     wanted = {key: of for request in requests for key, of in request.subjects.items() if key not in known}
     if wanted:
         subjects += subjects_of(connection, wanted)
-    refs = {key: ref for key, ref, _ in subjects}
-    wrapped = {ref: key for _, ref, key in subjects if key is not None}
-    return {row[0]: consent_of(row) for row in rows}, refs, wrapped
+    refs = {key: ref for key, ref, *_ in subjects}
+    wrapped = {ref: key for _, ref, key, *_ in subjects if key is not None}
+    disputed = {ref: of_column(text) for _, ref, _, text, _ in subjects if text is not None}
+    groups = {group for *_, group in subjects if group is not None}
+    linked = linked_documents(connection, groups, disputed) if groups else NOTHING_LINKED
+    return {row[0]: consent_of(row) for row in rows}, refs, wrapped, disputed, linked
 
 
-def subjects_of(
-    connection: Connection, subjects: Mapping[str, NewSubject]
-) -> Sequence[tuple[str, str, bytes | None]]:
-    """Key, reference and wrapped key of each; what had no reference is given one now, and a key of its own."""
+def subjects_of(connection: Connection, subjects: Mapping[str, NewSubject]) -> Sequence[KnownSubject]:
+    """What is known of each; what had no reference is given one now, and a key of its own."""
     keys = list(subjects)
     known = known_subjects(connection, keys)
     missing = subjects.keys() - {row[0] for row in known}
@@ -162,9 +173,9 @@ def subjects_of(
     return known_subjects(connection, keys)
 
 
-def known_subjects(connection: Connection, keys: Sequence[str]) -> Sequence[tuple[str, str, bytes | None]]:
-    """Key, reference and wrapped key of those that are known."""
-    return [(row[0], row[1], row[2]) for row in connection.execute(_REFS, {"keys": keys})]
+def known_subjects(connection: Connection, keys: Sequence[str]) -> Sequence[KnownSubject]:
+    """What is known of those that are known."""
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_REFS, {"keys": keys})]
 
 
 def require_not_erased(connection: Connection, ref: str) -> None:
@@ -267,6 +278,8 @@ def _insert(connection: Connection, writes: Sequence[GateWrite[Any]]) -> None:
     write_entries(connection, [write.entry for write in writes])
     insert_rows(connection, resolution, [_draft_row(draft) for draft in drafts])
     insert_rows(connection, resolution_consent, links)
+    note_differences(connection, [each for write in writes for each in write.differences])
+    write_submissions(connection, [write.submission for write in writes if write.submission is not None])
 
 
 def _draft_row(draft: Draft) -> dict[str, Any]:

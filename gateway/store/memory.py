@@ -14,17 +14,24 @@ from gateway.ports import (
     Clients,
     ConsentRequests,
     Consents,
+    Disputes,
     Drafts,
     Entries,
     EntrySearch,
     FormVersions,
     Gates,
     IdempotencyKeys,
+    Identities,
     Operators,
+    Outbox,
+    Profiles,
     Publications,
     Replays,
+    Rollups,
     SealedCells,
+    SourceHealth,
     Subjects,
+    Submissions,
 )
 from gateway.records import (
     Client,
@@ -44,8 +51,14 @@ from gateway.records import (
 from gateway.store.gates import pass_one
 from gateway.store.memory_cells import MemoryCells
 from gateway.store.memory_consent_requests import MemoryConsentRequests, settle
+from gateway.store.memory_disputes import MemoryDisputes, MemoryOutbox, open_items_of
 from gateway.store.memory_entry_search import MemoryEntrySearch
+from gateway.store.memory_identities import MemoryIdentities, linked_documents
+from gateway.store.memory_profiles import MemoryProfiles, note_differences
+from gateway.store.memory_rollups import MemoryRollups
+from gateway.store.memory_source_health import MemorySourceHealth
 from gateway.store.memory_subjects import MemorySubjects
+from gateway.store.memory_submissions import MemorySubmissions, refusal_of, write_submission
 from gateway.store.memory_tables import MemoryTables, empty, page, require_zones, with_standing
 from gateway.store.memory_tree import MemoryTreeLog
 from gateway.store.operators import MemoryOperators
@@ -81,6 +94,13 @@ class MemoryStore:
         self.log = self.log_for_readers = MemoryTreeLog(tables)
         self.idempotency: IdempotencyKeys = MemoryIdempotencyKeys(tables)
         self.replays: Replays = MemoryReplays()
+        self.rollups: Rollups = MemoryRollups(tables)
+        self.source_health: SourceHealth = MemorySourceHealth()
+        self.profiles: Profiles = MemoryProfiles(tables)
+        self.submissions: Submissions = MemorySubmissions(tables)
+        self.disputes: Disputes = MemoryDisputes(tables)
+        self.outbox: Outbox = MemoryOutbox(tables)
+        self.identities: Identities = MemoryIdentities(tables)
 
     async def ping(self) -> None:
         """Nothing: memory is always there."""
@@ -110,7 +130,9 @@ class MemoryGates(_Part):
         held = {key: consents[key].consent for key in request.consents if key in consents}
         refs = {agreed.subject_key: consents[key].subject_ref for key, agreed in held.items()}
         refs |= self._tables.refs({key: new for key, new in request.subjects.items() if key not in refs})
-        write = pass_one(request, held, refs, self._tables.wrapped)
+        disputed = open_items_of(self._tables)
+        linked = linked_documents(self._tables, disputed)
+        write = pass_one(request, held, refs, self._tables.wrapped, disputed, linked)
         if not isinstance(write, GateWrite):
             return write
         refusal = self._refusal(write)
@@ -121,7 +143,10 @@ class MemoryGates(_Part):
         if write.draft is not None:
             ordered = tuple(sorted(write.draft.consents))
             self._tables.drafts[write.draft.id] = replace(write.draft, consents=ordered)
+        note_differences(self._tables, write.differences)
         self._tables.log(write.entry)
+        if write.submission is not None:
+            write_submission(self._tables, write.submission)
         return write.result
 
     def _refusal(self, write: GateWrite[Any]) -> Exception | None:
@@ -131,7 +156,7 @@ class MemoryGates(_Part):
                 self._tables.admit(self._tables.drafts, write.draft.id, write.draft)
         except (Conflict, BadRequest) as refusal:
             return refusal
-        return None
+        return refusal_of(self._tables, write.submission)
 
 
 class MemoryPublications(_Part):

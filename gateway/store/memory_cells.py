@@ -55,6 +55,13 @@ class MemoryCells:
             "operator": tables.operators,
             "resolution": tables.drafts,
             "audit_entry": tables.entries,
+            "profile_value": tables.profile_values,
+            "submission": tables.submissions,
+            "typed_answers": tables.typed_answers,
+            "dispute": tables.disputes,
+            "dispute_event": tables.dispute_events,
+            "identity_link": tables.links,
+            "identity_document": tables.identity_documents,
         }
         return by_name[name]
 

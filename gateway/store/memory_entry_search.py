@@ -51,9 +51,9 @@ class MemoryEntrySearch:
         standing = entries_by_position(tables)
         return [(at, tables.entries[standing[at]]) for at in theirs[:limit]]
 
-    async def count_about(self, subject_ref: str) -> int:
+    async def count_about(self, subject_ref: str, *others: str) -> int:
         """See `gateway.ports.EntrySearch.count_about`."""
-        return sum(ref == subject_ref for ref, _ in self._tables.about)
+        return len({at for ref, at in self._tables.about if ref in (subject_ref, *others)})
 
 
 def _matches(entry: Entry, wanted: EntryFilter) -> bool:

@@ -6,19 +6,29 @@ from datetime import datetime
 from typing import Any
 
 from gateway.records import (
+    Baseline,
     Client,
     ConsentEvent,
     ConsentRequest,
+    Dispute,
+    DisputeEvent,
     Draft,
     Entry,
     FormPublication,
+    IdentityLink,
+    Message,
     NewSubject,
     Operator,
     OperatorSession,
+    ProfileEnd,
+    ProfileValue,
     Publication,
     StoredConsent,
+    Submission,
     Tile,
+    TypedAnswers,
 )
+from gateway.slots import Snapshot
 from gateway.store.refusals import already_recorded, erased_key, is_id, not_storable
 from policies.consent import Standing
 
@@ -31,6 +41,14 @@ class MemoryTree:
     tiles: dict[Tile, bytes] = field(default_factory=dict)
     checkpoints: dict[int, tuple[datetime, str]] = field(default_factory=dict)
     cosigned: set[int] = field(default_factory=set)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityDocument:
+    """A linked document, under the key of its subject."""
+
+    subject_ref: str
+    sealed: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -56,6 +74,18 @@ class MemoryTables:
     trees: dict[int, MemoryTree] = field(default_factory=dict)
     about: list[tuple[str, int]] = field(default_factory=list)
     keys: dict[tuple[str, str], tuple[str, str | None, datetime]] = field(default_factory=dict)
+    profile_values: dict[str, ProfileValue] = field(default_factory=dict)
+    submissions: dict[str, Submission] = field(default_factory=dict)
+    snapshots: dict[tuple[str, int], Snapshot] = field(default_factory=dict)
+    uncounted: dict[tuple[str, int], None] = field(default_factory=dict)
+    baselines: dict[tuple[str, str], Baseline] = field(default_factory=dict)
+    typed_answers: dict[str, TypedAnswers] = field(default_factory=dict)
+    disputes: dict[str, Dispute] = field(default_factory=dict)
+    dispute_events: dict[str, DisputeEvent] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
+    links: dict[str, IdentityLink] = field(default_factory=dict)
+    identity_documents: dict[str, IdentityDocument] = field(default_factory=dict)
+    profile_ends: dict[str, tuple[datetime, ProfileEnd]] = field(default_factory=dict)
 
     def admit(self, table: Mapping[Any, Any], key: object, *records: Any) -> None:
         """Nothing, or why these records cannot be written; `key` is that of the first, in `table`."""

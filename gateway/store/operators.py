@@ -9,13 +9,13 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
 
 from gateway.records import Entry, Operator, OperatorSession
 from gateway.store.database import Database
 from gateway.store.log import write_entries
 from gateway.store.memory_tables import MemoryTables, page
-from gateway.store.refusals import already_recorded, is_id, require_separate
+from gateway.store.refusals import already_recorded, changed_meanwhile, is_id, require_separate
 from gateway.store.tables import operator, operator_session
 
 LockedUntil = Callable[[int], datetime | None]
@@ -46,22 +46,34 @@ class SqlOperators:
         rows = await self._database.read(lambda connection: connection.execute(query).all())
         return [_operator(row) for row in rows]
 
-    async def put(self, changed: Operator, entry: Entry) -> None:
-        """See `gateway.ports.Operators.put`."""
+    async def add(self, made: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.add`."""
+        require_separate(made.roles)
+        row = asdict(made) | {"roles": _roles_text(made)}
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(operator), row)
+            write_entries(connection, [entry])
+
+        await self._database.write(work)
+
+    async def change(self, read: Operator, changed: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.change`."""
         require_separate(changed.roles)
-        row = asdict(changed) | {"roles": _roles_text(changed)}
-        # The step stays: what was read before a log-in must not make its code good again.
-        kept = {name: value for name, value in row.items() if name != "totp_last_step"}
-        replaced = update(operator).where(_o.id == changed.id).values(kept)
+        values = differing(read, changed)
+        if "roles" in values:
+            values["roles"] = _roles_text(changed)
+        as_read = (*_as_judged(read), _o.disabled_at.is_not_distinct_from(read.disabled_at))
+        replaced = update(operator).where(*as_read).values(values)
         over = (
             update(operator_session)
-            .where(_s.operator == changed.id, _s.ended_at.is_(None))
+            .where(_s.operator == read.id, _s.ended_at.is_(None))
             .values(ended_at=entry.at)
         )
 
         def work(connection: Connection) -> None:
             if connection.execute(replaced).rowcount == 0:
-                connection.execute(insert(operator), row)
+                raise changed_meanwhile()
             connection.execute(over)
             write_entries(connection, [entry])
 
@@ -97,13 +109,7 @@ class SqlOperators:
     ) -> bool:
         """See `gateway.ports.Operators.log_in`."""
         values: dict[str, Any] = {"failed_logins": 0, "locked_until": None}
-        conditions = [
-            _o.id == read.id,
-            _o.disabled_at.is_(None),
-            _o.roles == _roles_text(read),
-            _o.department == read.department,
-            _o.password_hash.is_not_distinct_from(read.password_hash),
-        ]
+        conditions = [*_as_judged(read), _o.disabled_at.is_(None)]
         if step is not None:
             values["totp_last_step"] = step
             conditions.append(_o.totp_last_step < step)
@@ -149,6 +155,16 @@ class SqlOperators:
         return None if row is None else _operator(row)
 
 
+def _as_judged(read: Operator) -> tuple[ColumnElement[bool], ...]:
+    """That operator, if nothing has changed that they were judged by when they were read."""
+    return (
+        _o.id == read.id,
+        _o.roles == _roles_text(read),
+        _o.department == read.department,
+        _o.password_hash.is_not_distinct_from(read.password_hash),
+    )
+
+
 def _roles_text(of: Operator) -> str:
     return orjson.dumps(sorted(of.roles)).decode()
 
@@ -156,6 +172,16 @@ def _roles_text(of: Operator) -> str:
 def _operator(row: Row[Any]) -> Operator:
     columns = row._asdict()
     return Operator(**columns | {"roles": frozenset(orjson.loads(columns["roles"]))})
+
+
+def differing(read: Operator, changed: Operator) -> dict[str, Any]:
+    """What a change writes: the columns that it changes, and no others, for tries may be counted meanwhile.
+
+    The step stays in any case: what was read before a log-in must not make its code good again.
+    """
+    before, after = asdict(read), asdict(changed)
+    names = [name for name in after if after[name] != before[name] and name != "totp_last_step"]
+    return {"id": read.id} | {name: after[name] for name in names}
 
 
 def _judged_by(of: Operator) -> tuple[Any, ...]:
@@ -181,18 +207,26 @@ class MemoryOperators:
         operators = self._tables.operators
         return [operators[each] for each in page(operators, after, limit)]
 
-    async def put(self, changed: Operator, entry: Entry) -> None:
-        """See `gateway.ports.Operators.put`."""
+    async def add(self, made: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.add`."""
+        require_separate(made.roles)
+        self._tables.admit(self._tables.operators, made.id, made, entry)
+        if await self.find(made.login_key) is not None:
+            raise already_recorded()
+        self._tables.operators[made.id] = made
+        self._tables.log(entry)
+
+    async def change(self, read: Operator, changed: Operator, entry: Entry) -> None:
+        """See `gateway.ports.Operators.change`."""
         tables = self._tables
         require_separate(changed.roles)
         tables.admit({}, None, changed, entry)
-        other = await self.find(changed.login_key)
-        if other is not None and other.id != changed.id:
-            raise already_recorded()
-        before = tables.operators.get(changed.id, changed)
-        tables.operators[changed.id] = replace(changed, totp_last_step=before.totp_last_step)
+        found = tables.operators.get(read.id)
+        if found is None or _judged_by(found) != _judged_by(read) or found.disabled_at != read.disabled_at:
+            raise changed_meanwhile()
+        tables.operators[read.id] = replace(found, **differing(read, changed))
         for session in tables.sessions.values():
-            if session.operator == changed.id and session.ended_at is None:
+            if session.operator == read.id and session.ended_at is None:
                 tables.sessions[session.id] = replace(session, ended_at=entry.at)
         tables.log(entry)
 

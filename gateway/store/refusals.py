@@ -63,6 +63,13 @@ def already_recorded() -> Conflict:
     )
 
 
+def changed_meanwhile() -> Conflict:
+    """What a change was judged by is not so any more."""
+    return Conflict(
+        "changed_meanwhile", "Somebody else changed this since it was read. Read it again, then decide."
+    )
+
+
 def not_storable() -> BadRequest:
     """A text too long or with characters no database keeps, a number too large, a time without zone."""
     return BadRequest(

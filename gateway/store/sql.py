@@ -12,17 +12,24 @@ from gateway.ports import (
     Clients,
     ConsentRequests,
     Consents,
+    Disputes,
     Drafts,
     Entries,
     EntrySearch,
     FormVersions,
     Gates,
     IdempotencyKeys,
+    Identities,
     Operators,
+    Outbox,
+    Profiles,
     Publications,
     Replays,
+    Rollups,
     SealedCells,
+    SourceHealth,
     Subjects,
+    Submissions,
     TreeLog,
 )
 from gateway.records import Client, Draft, Entry, EntryFilter, EntryKind
@@ -30,14 +37,21 @@ from gateway.store.cells import SqlCells
 from gateway.store.consent_requests import SqlConsentRequests
 from gateway.store.consents import SqlConsents
 from gateway.store.database import Database
+from gateway.store.disputes import SqlDisputes
 from gateway.store.entry_search import SqlEntrySearch
 from gateway.store.gates import SqlGates
+from gateway.store.identities import SqlIdentities
 from gateway.store.log import entry_of, write_entries
+from gateway.store.messages import SqlOutbox
 from gateway.store.operators import SqlOperators
+from gateway.store.profiles import SqlProfiles
 from gateway.store.publications import SqlFormVersions, SqlPublications
 from gateway.store.refusals import LEFT_BEHIND, is_id, require_separate
 from gateway.store.replays import SqlReplays
+from gateway.store.rollups import SqlRollups
+from gateway.store.source_health import SqlSourceHealth
 from gateway.store.subjects import SqlSubjects
+from gateway.store.submissions import SqlSubmissions
 from gateway.store.tables import audit_entry, client, idempotency, resolution, resolution_consent
 from gateway.store.tree import SqlTreeLog
 
@@ -66,6 +80,13 @@ class SqlStore:
         self.log_for_readers: TreeLog = SqlTreeLog(database.for_readers())
         self.idempotency: IdempotencyKeys = SqlIdempotencyKeys(database)
         self.replays: Replays = SqlReplays(database)
+        self.rollups: Rollups = SqlRollups(database)
+        self.source_health: SourceHealth = SqlSourceHealth(database)
+        self.profiles: Profiles = SqlProfiles(database)
+        self.submissions: Submissions = SqlSubmissions(database)
+        self.disputes: Disputes = SqlDisputes(database)
+        self.outbox: Outbox = SqlOutbox(database)
+        self.identities: Identities = SqlIdentities(database)
 
     async def ping(self) -> None:
         """Nothing, or `StoreUnavailable`."""
@@ -129,6 +150,7 @@ class SqlClients:
             "jwks": None if registered.jwks is None else orjson.dumps(dict(registered.jwks)).decode(),
             "disabled_at": registered.disabled_at,
             "bound": registered.bound,
+            "webhook": registered.webhook,
         }
         putting: Insert = self._insert.values({**row, "created_at": at}).on_conflict_do_update(
             index_elements=["id"], set_=row
@@ -146,6 +168,7 @@ def _client(row: Row[Any]) -> Client:
         jwks=None if row.jwks is None else orjson.loads(row.jwks),
         disabled_at=row.disabled_at,
         bound=row.bound,
+        webhook=row.webhook,
     )
 
 

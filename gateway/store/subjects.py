@@ -5,8 +5,7 @@ the row as it is) and then finds it erased: nothing is added behind an erasure's
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, func, insert, or_, select, update
 
@@ -14,30 +13,27 @@ from gateway.records import ConsentEvent, Entry, EntryKind, Erasure, NewSubject,
 from gateway.store.bulk import among
 from gateway.store.consents import JOINED, event_row, stored_consent
 from gateway.store.database import Database
-from gateway.store.gates import known_subjects, subjects_of
+from gateway.store.disputes import empty_disputes
+from gateway.store.drafts_about import PLACED, answers_about, empty_answers
+from gateway.store.gates import KnownSubject, known_subjects, subjects_of
+from gateway.store.identities import alike, end_by_erasure, let_nobody_link
+from gateway.store.linked import contested_among
 from gateway.store.log import write_entries
+from gateway.store.profiles import empty_profile
 from gateway.store.refusals import ENDED_BY_ERASURE, erased_key, is_id
+from gateway.store.submissions import empty_submissions
 from gateway.store.tables import (
     audit_about,
     audit_entry,
-    audit_pending,
-    audit_place,
     consent,
     consent_event,
     consent_request,
-    resolution,
     subject,
 )
-from gateway.store.tree import standing_at
 from policies.consent import ConsentState
 
-# Answers are kept 24 hours at most; twice that, should clocks differ.
-_DRAFTS_LIVE = timedelta(days=2)
 _KEYS = select(subject.c.ref, subject.c.wrapped_key).where(
     among(subject.c.ref, "refs"), subject.c.wrapped_key.is_not(None)
-)
-_PLACED = audit_about.join(audit_place, standing_at(audit_about.c.index)).join(
-    audit_entry, audit_entry.c.id == audit_place.c.entry_id
 )
 _OF_PURPOSE: ColumnElement[bool] = or_(
     audit_entry.c.kind.in_([EntryKind.intent.value, EntryKind.outcome.value]),
@@ -56,12 +52,20 @@ class SqlSubjects:
         found = await self._database.read(lambda connection: known_subjects(connection, list(subjects)))
         if len(found) < len(subjects):
             found = await self._database.write(lambda connection: subjects_of(connection, subjects))
-        return {row[0]: row[1] for row in found}
+        return await self._uncontested(found)
 
     async def find(self, key: str) -> str | None:
         """See `gateway.ports.Subjects.find`."""
         found = await self._database.read(lambda connection: known_subjects(connection, [key]))
-        return found[0][1] if found else None
+        return (await self._uncontested(found)).get(key)
+
+    async def _uncontested(self, found: Sequence[KnownSubject]) -> dict[str, str]:
+        """key → reference, less those that two subjects claim; one statement more only where any is linked."""
+        linked = {row[1] for row in found if row[4] is not None}
+        if not linked:
+            return {row[0]: row[1] for row in found}
+        contested = await self._database.read(lambda connection: contested_among(connection, linked))
+        return {row[0]: row[1] for row in found if row[1] not in contested}
 
     async def keys(self, refs: Sequence[str]) -> Mapping[str, bytes]:
         """See `gateway.ports.Subjects.keys`."""
@@ -83,7 +87,7 @@ class SqlSubjects:
         )
         asked = (
             select(audit_entry.c.at)
-            .select_from(_PLACED)
+            .select_from(PLACED)
             .where(audit_about.c.subject_ref == ref, _OF_PURPOSE)
             .order_by(audit_about.c.index.desc())
             .limit(1)
@@ -106,18 +110,43 @@ class SqlSubjects:
         """See `gateway.ports.Subjects.erase`."""
 
         def work(connection: Connection) -> Erasure | None:
-            _consents_of(connection, ref)  # locked first, as others do: else two could wait in a circle
-            if not _destroy_key(connection, ref, at):
+            let_nobody_link(connection)
+            refs = alike(connection, ref)
+            _consents_of(connection, refs)  # locked first, as others do: else two could wait in a circle
+            erased = [_erase_one(connection, each, at, end) for each in refs]
+            if None in erased:
                 return None
-            consents = _consents_of(connection, ref)
-            standing = [each for each in consents if each.consent.standing.state in ENDED_BY_ERASURE]
-            _end(connection, [end(each) for each in standing])
-            _empty_consents(connection, ref, at)
-            done = Erasure(len(consents), len(standing), _empty_drafts(connection, ref, at))
-            write_entries(connection, [entry(done)])
+            done = together([each for each in erased if each is not None], ref, refs)
+            told = entry(done)
+            end_by_erasure(connection, refs, at, told.id)
+            write_entries(connection, [told])
             return done
 
         return await self._database.write(work) if is_id(ref) else None
+
+
+def together(erased: Sequence[Erasure], ref: str, refs: Sequence[str]) -> Erasure:
+    """What erasing all documents of a subject did, asked for by the one of that reference; for every store."""
+    counts = (sum(each.consents for each in erased), sum(each.ended for each in erased))
+    others = tuple(each for each in refs if each != ref)
+    return Erasure(*counts, sum(each.drafts for each in erased), others)
+
+
+def _erase_one(
+    connection: Connection,
+    ref: str,
+    at: datetime,
+    end: Callable[[StoredConsent], tuple[ConsentEvent, Entry]],
+) -> Erasure | None:
+    if not _destroy_key(connection, ref, at):
+        return None
+    consents = _consents_of(connection, (ref,))
+    standing = [each for each in consents if each.consent.standing.state in ENDED_BY_ERASURE]
+    _end(connection, [end(each) for each in standing])
+    _empty_consents(connection, ref, at)
+    empty_profile(connection, ref, at)
+    empty_disputes(connection, ref, at)
+    return Erasure(len(consents), len(standing), _empty_drafts(connection, ref, at))
 
 
 def _destroy_key(connection: Connection, ref: str, at: datetime) -> bool:
@@ -129,9 +158,9 @@ def _destroy_key(connection: Connection, ref: str, at: datetime) -> bool:
     return connection.execute(destroyed).rowcount == 1
 
 
-def _consents_of(connection: Connection, ref: str) -> list[StoredConsent]:
-    theirs = JOINED.where(consent.c.subject_ref == ref).with_for_update(of=consent)
-    return [stored_consent(row) for row in connection.execute(theirs)]
+def _consents_of(connection: Connection, refs: Sequence[str]) -> list[StoredConsent]:
+    theirs = JOINED.where(among(consent.c.subject_ref, "refs")).with_for_update(of=consent)
+    return [stored_consent(row) for row in connection.execute(theirs, {"refs": list(refs)})]
 
 
 def _end(connection: Connection, ends: Sequence[tuple[ConsentEvent, Entry]]) -> None:
@@ -155,19 +184,6 @@ def _empty_consents(connection: Connection, ref: str, at: datetime) -> None:
 
 def _empty_drafts(connection: Connection, ref: str, at: datetime) -> int:
     """How many answers about that subject, among others perhaps, were still kept."""
-    told = audit_entry.c.kind.in_([EntryKind.intent.value, EntryKind.outcome.value])
-    # Those that wait first: one that is given its place meanwhile is then found there.
-    waiting: Any = (
-        select(audit_entry.c.request, audit_entry.c.leaf)
-        .join_from(audit_pending, audit_entry, audit_entry.c.id == audit_pending.c.entry_id)
-        .where(told)
-    )
-    ids = {row[0] for row in connection.execute(waiting) if ref.encode() in row[1]}
-    placed = (
-        select(audit_entry.c.request)
-        .select_from(_PLACED)
-        .where(audit_about.c.subject_ref == ref, told, audit_entry.c.at >= at - _DRAFTS_LIVE)
-    )
-    ids.update(connection.scalars(placed))
-    emptied = update(resolution).where(among(resolution.c.id, "ids"), resolution.c.sealed.is_not(None))
-    return connection.execute(emptied.values(sealed=None), {"ids": sorted(ids)}).rowcount
+    ids = answers_about(connection, ref, at)
+    empty_submissions(connection, ref, ids)
+    return empty_answers(connection, ids)

@@ -38,7 +38,9 @@ submission = Table(
     Column("subjects", Text, comment="references whose keys seal the values together; null: the root's does"),
     Column("keep_until", UtcDateTime, nullable=False),
     Column("sealed", LargeBinary, comment="the final values; null once purged"),
+    Column("said", Text, nullable=False, comment="JSON: what was answered beside the slots; no value"),
     UniqueConstraint("resolution_id"),
+    Index(None, "caller", "id"),
     Index(
         None,
         "keep_until",
@@ -52,6 +54,23 @@ submission_subject = Table(
     metadata,
     Column("subject_ref", String(40), primary_key=True, comment="somebody the application is about"),
     Column("submission_id", String(40), ForeignKey("submission.id"), primary_key=True),
+)
+
+typed_answers = Table(
+    "typed_answers",
+    metadata,
+    Column("resolution_id", String(40), ForeignKey("resolution.id"), primary_key=True),
+    Column("caller", String(100), nullable=False),
+    Column("form", String(100), nullable=False),
+    Column("keep_until", UtcDateTime, nullable=False),
+    Column("subjects", Text, comment="references whose keys seal them together; null: the root's does"),
+    Column("sealed", LargeBinary, comment="what was typed before its time was over; null once purged"),
+    Index(
+        None,
+        "keep_until",
+        postgresql_where=sql_text("sealed IS NOT NULL"),
+        sqlite_where=sql_text("sealed IS NOT NULL"),
+    ),
 )
 
 snapshot = Table(

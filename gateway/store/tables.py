@@ -120,6 +120,7 @@ client = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("disabled_at", UtcDateTime),
     Column("bound", String(8), comment="dpop or mtls: its tokens must be bound to a key or a certificate"),
+    Column("webhook", Text, comment="where it wants to be told of what concerns it"),
 )
 
 used_once = Table(
@@ -173,7 +174,19 @@ subject = Table(
         comment="what its cells are sealed under; null from before, and once erased",
     ),
     Column("erased_at", UtcDateTime, comment="then its key is destroyed and no identifier leads here"),
+    Column("disputed", Text, comment="item=dispute of each open dispute; null where there is none"),
+    Column(
+        "linked_to",
+        String(40),
+        comment="oldest of the documents it counts as one subject with; null: it stands alone",
+    ),
     UniqueConstraint("key"),
+    Index(
+        None,
+        "linked_to",
+        postgresql_where=text("linked_to IS NOT NULL"),
+        sqlite_where=text("linked_to IS NOT NULL"),
+    ),
 )
 
 consent = Table(

@@ -6,17 +6,22 @@ Recording never fails a request: a method here raises nothing. Labels come from 
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, ParamSpec
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
 from gateway.telemetry.logs import get_logger
-from gateway.telemetry.tallies import Counts, Distribution
+from gateway.telemetry.tallies import Counts, Distribution, Observations
 
 P = ParamSpec("P")
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BOUNDS_MS = tuple(round(1000 * seconds) for seconds in _SECONDS)
+"""The times that are told apart, in ms, each inclusive."""
+
+# A province has 200 sources, each with some ten outcomes, and 20,000 forms; Prometheus is shown neither product.
+_MOST_OUTCOMES, _MOST_FORMS = 4_000, 20_000
 _SIZES = (1, 2, 4, 8, 16, 32, 64, 128)
 _log = get_logger(__name__)
 
@@ -38,11 +43,29 @@ class Telemetry:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._resolutions = self._counts("resolutions", "Resolutions answered or failed.", "outcome")
-        self._seconds = self._times("resolution_seconds", "Time to answer a resolution.", _SECONDS)
+        self._seconds = self._times(
+            "resolution_seconds", "Time to answer a resolution.", _SECONDS, "form", shown=(), most=_MOST_FORMS
+        )
         self._fields = self._counts("fields", "Fields by outcome.", "outcome")
-        self._calls = self._counts("source_calls", "Calls to sources.", "source", "outcome")
         self._call_seconds = self._times(
-            "source_seconds", "Time a source took to answer.", _SECONDS, "source"
+            "source_seconds",
+            "Time a source took to answer.",
+            _SECONDS,
+            "source",
+            "outcome",
+            shown=("source",),
+            most=_MOST_OUTCOMES,
+        )
+        self._calls = Observations(
+            self.registry,
+            "oncegate_source_calls",
+            "Calls to sources.",
+            self._call_seconds,
+            "source",
+            "outcome",
+        )
+        self._not_asked = self._counts(
+            "source_not_asked", "Calls not made: the breaker open, or maintenance.", "source", "outcome"
         )
         self._wrong_subjects = self._counts(
             "wrong_subject", "Answers about somebody else: an alarm.", "source"
@@ -54,10 +77,10 @@ class Telemetry:
         self._limited = self._counts("rate_limited", "Requests refused for their rate.", "route")
 
     @_never_raises
-    def resolution(self, outcome: str, seconds: float) -> None:
-        """One resolution ended: "answered" or "failed", after so many seconds."""
+    def resolution(self, outcome: str, seconds: float, form: str = "") -> None:
+        """One resolution of that form ended: "answered" or "failed", after so many seconds."""
         self._resolutions.add((outcome,))
-        self._seconds.observe((), seconds)
+        self._seconds.observe((form,), seconds)
 
     @_never_raises
     def fields(self, counts: Mapping[str, int]) -> None:
@@ -68,8 +91,12 @@ class Telemetry:
     @_never_raises
     def source_call(self, source: str, outcome: str, seconds: float) -> None:
         """One call to a source ended with that outcome code, after so many seconds."""
-        self._calls.add((source, outcome))
-        self._call_seconds.observe((source,), seconds)
+        self._call_seconds.observe((source, outcome), seconds)
+
+    @_never_raises
+    def source_not_asked(self, source: str, outcome: str) -> None:
+        """A call was not made at all: "circuit_open" or "maintenance"."""
+        self._not_asked.add((source, outcome))
 
     @_never_raises
     def wrong_subject(self, source: str) -> None:
@@ -106,8 +133,36 @@ class Telemetry:
         """Everything counted so far, in the text format that `CONTENT_TYPE` names."""
         return generate_latest(self.registry)
 
+    def calls_so_far(self) -> dict[tuple[str, str, int | None], int]:
+        """Calls by source, outcome and the time in ms they took at most; None beyond all, 0 where none was made."""
+        so_far = _by_time(self._call_seconds)
+        for (source, outcome), count in self._not_asked.counts().items():
+            so_far[source, outcome, 0] = int(count)
+        return so_far
+
+    def answers_so_far(self) -> dict[tuple[str, int | None], int]:
+        """Resolutions by form and the time in ms they took at most; None beyond all."""
+        return _by_time(self._seconds)
+
     def _counts(self, name: str, text: str, *labels: str) -> Counts:
         return Counts(self.registry, f"oncegate_{name}", text, *labels)
 
-    def _times(self, name: str, text: str, bounds: tuple[float, ...], *labels: str) -> Distribution:
-        return Distribution(self.registry, f"oncegate_{name}", text, bounds, *labels)
+    def _times(
+        self,
+        name: str,
+        text: str,
+        bounds: tuple[float, ...],
+        *labels: str,
+        shown: tuple[str, ...] | None = None,
+        most: int = 1_000,
+    ) -> Distribution:
+        return Distribution(self.registry, f"oncegate_{name}", text, bounds, *labels, shown=shown, most=most)
+
+
+def _by_time(noted: Distribution) -> dict[tuple[Any, ...], int]:
+    return {
+        (*labels, up_to): count
+        for labels, counts in noted.counts().items()
+        for up_to, count in zip((*BOUNDS_MS, None), counts, strict=True)
+        if count
+    }

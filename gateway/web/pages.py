@@ -8,7 +8,7 @@ sends nothing twice; sent twice all the same, they come to one consent.
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import wraps
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, Request, Response
@@ -24,21 +24,24 @@ from gateway.consents.answering import (
     standing_of,
     withdraw_answer,
 )
-from gateway.consents.request_links import Session, form_nonce, is_nonce_of, session_of
+from gateway.consents.person_log_in import PersonLogIn
+from gateway.consents.request_links import Session, form_nonce, is_nonce_of, link_secret, session_of
 from gateway.consents.request_record import opened, state_of
 from gateway.errors import Conflict, GatewayError, NotFound, NotValid
 from gateway.records import ConsentRequest
 from gateway.runtime import Runtime
+from gateway.security.oidc_flow import Returned
 from gateway.web.form_bodies import FormBody, form_of
 from gateway.web.rendering import HEADERS, page, static_file
 from gateway.web.views import general_items, of_stamp, request_view, result_view, to_stamp
-from gateway.web.words import TROUBLES, Words, over, wrong
+from gateway.web.words import TROUBLES, Words, not_you, over, wrong
 from policies import ConsentState
 
 router = APIRouter()
 
 Route = Callable[[Request], Awaitable[Response]]
 _COOKIE = "oncegate_c"
+_LOG_IN_COOKIE = "oncegate_l"
 _ANSWERED = frozenset({ConsentState.given, ConsentState.refused, ConsentState.deferred})
 
 
@@ -69,7 +72,7 @@ async def post_page(request: Request) -> Response:
     """One step: confirm, answer, or withdraw."""
     asked_for, form = await _request(request), await form_of(request)
     session = _session(request, asked_for)
-    if form.one("step") == "confirm":
+    if form.one("step") == "confirm" and _log_in(request) is None:
         return await _confirm(request, asked_for, form)
     nonce, step = form.one("nonce"), form.one("step")
     # Only these two: a step named like another's nonce would pass with the time of a page that was never shown.
@@ -88,9 +91,44 @@ async def get_static(request: Request) -> Response:
     return Response(status_code=404, headers=dict(HEADERS)) if found is None else found
 
 
+@_as_pages
+async def get_log_in(request: Request) -> Response:
+    """To the issuer at which the person shows who they are. A link and no form: a form may lead to ourselves only."""
+    log_in = _log_in(request)
+    if log_in is None:
+        raise NotFound("oidc_not_set", "No OpenID issuer of persons is set.")
+    begun = await log_in.begin(request.path_params["token"])
+    answer = RedirectResponse(begun.url, 303, headers=dict(HEADERS))
+    answer.set_cookie(_LOG_IN_COOKIE, begun.cookie, max_age=begun.seconds, **_log_in_rules(request))
+    return answer
+
+
+@_as_pages
+async def get_callback(request: Request) -> Response:
+    """Back from the issuer: to the link, when that was the person it is for."""
+    log_in = _log_in(request)
+    if log_in is None:
+        raise NotFound("oidc_not_set", "No OpenID issuer of persons is set.")
+    asked = request.query_params
+    state, code, error = (asked.get(name, "") for name in ("state", "code", "error"))
+    cookie = request.cookies.get(_LOG_IN_COOKIE, "")
+    came = await log_in.finish(Returned(cookie, state, code, error, asked.get("iss")))
+    there = f"../c/{came.link}"
+    if came.session is None:
+        answer = page("over.html", 403, not_you(there))
+    else:
+        # A redirect would not carry the new cookie, which is for navigations within this site; a page of ours does.
+        answer = page("there.html", 200, {"there": there})
+        answer.set_cookie(_COOKIE, came.session.cookie, **_session_rules(request, came.link))
+    answer.delete_cookie(_LOG_IN_COOKIE, **_log_in_rules(request))
+    return answer
+
+
 # Plain routes: pages are no operations of the interface that /openapi.json describes.
 router.add_route("/c/{token}", get_page, methods=["GET"])
 router.add_route("/c/{token}", post_page, methods=["POST"])
+router.add_route("/confirm/callback", get_callback, methods=["GET"])
+router.add_route("/confirm/{token}", get_log_in, methods=["GET"])
 router.add_route("/static/{version}/{name}", get_static, methods=["GET"])
 
 
@@ -166,7 +204,12 @@ async def _ask_who(asked_for: ConsentRequest, runtime: Runtime, status: int, wor
     """The question who it is, while there is anything to answer; else that the link is over."""
     if state_of(asked_for, runtime.clock()) is not ConsentState.requested:
         return page("over.html", 410, over(410))
-    return page("confirm.html", status, {"words": words})
+    is_by_log_in = runtime.settings.person_oidc_issuer is not None
+    return page(
+        "confirm.html",
+        status,
+        {"words": words, "log_in": is_by_log_in and link_secret(asked_for.id, runtime.fingerprint)},
+    )
 
 
 def _there(request: Request, session: Session | None = None) -> Response:
@@ -174,17 +217,27 @@ def _there(request: Request, session: Session | None = None) -> Response:
     token = request.path_params["token"]
     answer = RedirectResponse(token, 303, headers=dict(HEADERS))
     if session is not None:
-        public = urlsplit(_runtime(request).settings.public_url)
-        answer.set_cookie(
-            _COOKIE,
-            session.cookie,
-            max_age=int(_session_lasts(_runtime(request)).total_seconds()),
-            path=f"{public.path}/c/{token}",
-            secure=public.scheme == "https",
-            httponly=True,
-            samesite="strict",
-        )
+        answer.set_cookie(_COOKIE, session.cookie, **_session_rules(request, token))
     return answer
+
+
+def _session_rules(request: Request, token: str) -> dict[str, Any]:
+    runtime = _runtime(request)
+    public = urlsplit(runtime.settings.public_url)
+    return {
+        "max_age": int(_session_lasts(runtime).total_seconds()),
+        "path": f"{public.path}/c/{token}",
+        "secure": public.scheme == "https",
+        "httponly": True,
+        "samesite": "strict",
+    }
+
+
+def _log_in_rules(request: Request) -> dict[str, Any]:
+    public = urlsplit(_runtime(request).settings.public_url)
+    # Lax, not Strict: the way back from the issuer is a navigation from another site.
+    path = f"{public.path}/confirm"
+    return {"path": path, "secure": public.scheme == "https", "httponly": True, "samesite": "lax"}
 
 
 # ---------------------------------------------------------------- who asks
@@ -196,6 +249,10 @@ def _runtime(request: Request) -> Runtime:
 
 async def _request(request: Request) -> ConsentRequest:
     return await find_link(request.path_params["token"], _runtime(request))
+
+
+def _log_in(request: Request) -> PersonLogIn | None:
+    return cast(PersonLogIn | None, request.app.state.person_log_in)
 
 
 def _session(request: Request, asked_for: ConsentRequest) -> Session | None:

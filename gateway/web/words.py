@@ -151,3 +151,12 @@ def over(status: int) -> dict[str, Any]:
     """What the page says that shows nothing of a request."""
     heading, told = OVER.get(status, REFUSED)
     return {"heading": heading, "told": told}
+
+
+def not_you(link: str) -> dict[str, Any]:
+    """What the page says when somebody else logged in than was asked."""
+    told = (
+        "登录的不是被询问的人，没有显示任何内容。",
+        "Somebody else logged in than was asked. Nothing was shown.",
+    )
+    return {"heading": ("不是您的链接", "Not your link"), "told": told, "again": link}

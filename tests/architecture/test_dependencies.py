@@ -12,6 +12,8 @@ COMES_WITH = {"starlette": "fastapi", "pydantic_core": "pydantic"}
 """Libraries used directly that another one brings along and keeps in step with itself."""
 ONLY_FOR_TESTS = {"connectors/conformance.py": {"pytest"}}
 """A suite that others inherit in their tests; importing it is their choice."""
+BY_CHOICE = {"gateway/submissions/press.py": {"typst"}, "gateway/submissions/paper_check.py": {"pypdf"}}
+"""Of an extra, imported when it is needed; without it the service says what to install."""
 
 
 def imported(tree: ast.Module) -> set[str]:
@@ -39,7 +41,8 @@ def test_every_import_is_a_declared_dependency(
     foreign = {
         (path, name)
         for path, tree in modules.items()
-        for name in imported(tree) - OURS - set(sys.stdlib_module_names) - ONLY_FOR_TESTS.get(path, set())
+        for name in imported(tree) - OURS - set(sys.stdlib_module_names)
+        if name not in ONLY_FOR_TESTS.get(path, set()) | BY_CHOICE.get(path, set())
     }
     undeclared = sorted(
         f"{path} imports {name}"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -16,15 +16,21 @@ from gateway.records import (
     Client,
     ConsentEvent,
     ConsentRequest,
+    Dispute,
+    DisputeEvent,
+    DisputeState,
     Draft,
     Entry,
     EntryKind,
     FormPublication,
     GateRequest,
     GateWrite,
+    IdentityLink,
+    Message,
     NewSubject,
     Operator,
     OperatorSession,
+    ProfileValue,
     Publication,
     StoredConsent,
 )
@@ -43,6 +49,8 @@ class Make:
 
     numbers: "count[int]"
     now: datetime = NOW
+
+    due: date = date(2026, 11, 27)
 
     def id(self, prefix: str) -> str:
         return f"{prefix}_{next(self.numbers):026d}"
@@ -92,6 +100,10 @@ class Make:
         )
         return replace(base, **overrides)
 
+    def link(self, added: str = "sub_2", whose: str = "sub_1", **overrides: Any) -> IdentityLink:
+        who = ("desk", "公安", False, self.id("aud"), b"\x00evidence\xff")
+        return replace(IdentityLink(self.id("idl"), added, whose, "person", NOW, *who), **overrides)
+
     def draft(self, **overrides: Any) -> Draft:
         base = Draft(self.id("res"), "hall", "vehicle-review", 3, NOW, NOW + DAY, (), b"\x00answer\xff")
         return replace(base, **overrides)
@@ -121,6 +133,70 @@ class Make:
         base = FormPublication(
             "marriage", 1, "结婚登记", "marriage", "民政", "d" * 64, NOW, "importer", b'{"a":1}' * 50
         )
+        return replace(base, **overrides)
+
+    def profile_value(self, **overrides: Any) -> ProfileValue:
+        base = ProfileValue(
+            id=self.id("prv"),
+            subject_ref="sub_1",
+            item="person.phone",
+            given_at=NOW,
+            expires_at=NOW + 365 * DAY,
+            purpose="residence.permit",
+            form="residence-permit",
+            submission_id="smn_1",
+            entry_id="aud_1",
+            sealed=b"\x00value\xff",
+            told=self.entry(kind=EntryKind.profile_kept),
+        )
+        return replace(base, **overrides)
+
+    def dispute(self, **overrides: Any) -> Dispute:
+        base = Dispute(
+            id=self.id("dsp"),
+            subject_ref="sub_1",
+            item="person.name",
+            source="civil",
+            department="公安",
+            path="name",
+            submission_id=None,
+            resolution_id="res_1",
+            state=DisputeState.open,
+            opened_at=NOW,
+            due=self.due,
+            entry_id="aud_1",
+            sealed=b"\x00claim\xff",
+            wrapped_key=b"wrapped sub_1",
+        )
+        return replace(base, **overrides)
+
+    def dispute_step(
+        self, before: Dispute, state: DisputeState, **overrides: Any
+    ) -> tuple[Dispute, DisputeEvent]:
+        """The dispute after a step, and the event of it."""
+        closed = None if state in (DisputeState.open, DisputeState.referred) else NOW
+        after = replace(
+            before, **{"state": state, "closed_at": closed, "steps": before.steps + 1, **overrides}
+        )
+        event = DisputeEvent(
+            id=self.id("dse"),
+            dispute_id=after.id,
+            subject_ref=after.subject_ref,
+            at=NOW,
+            step=state.value,
+            state=state,
+            department=after.department,
+            due=after.due,
+            level=after.level,
+            actor="police-desk",
+            reason="given",
+            entry_id="aud_2",
+            sealed=b"\x00words\xff",
+        )
+        return after, event
+
+    def message(self, **overrides: Any) -> Message:
+        base = Message(self.id("msg"), "hall", "dsp_1", NOW, b'{"type":"dispute.corrected"}', NOW)
         return replace(base, **overrides)
 
     def passage(

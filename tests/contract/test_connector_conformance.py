@@ -6,6 +6,7 @@ import json
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,9 +16,9 @@ import psycopg
 import pytest
 
 from connectors.conformance import ConnectorConformance, ConnectorShape, World
-from connectors.kinds import file, http_json, sandbox, sql
-from connectors.protocol import Environment, Kind
-from field_registry import Ask, Binding, Item, Source, Subject, SubjectKind
+from connectors.kinds import file, http_json, profile, sandbox, sql
+from connectors.protocol import Environment, Kind, Remembered
+from field_registry import Ask, Binding, Item, Source, Subject, SubjectKind, Tier
 from field_registry.items import Datatype
 
 KNOWN = Subject(SubjectKind.person, "111", "35058219910603996X")
@@ -107,6 +108,43 @@ class TestHttpJson(ConnectorConformance):
             yield world_of(http_json, config, places={"place": f"http://127.0.0.1:{port}"}, rows="/zn")
         finally:
             server.close()
+
+
+class Records:
+    """A `ProfileReader` over one record."""
+
+    async def held(self, subject: Subject, items: frozenset[str]) -> list[Remembered] | None:
+        """What the known person has kept, of these items."""
+        if subject != KNOWN:
+            return None
+        given = datetime(2026, 1, 1, tzinfo=UTC)
+        return [Remembered(item, RECORD[item], given) for item in sorted(items) if RECORD.get(item)]
+
+
+class TestProfile(ConnectorConformance):
+    """`profile`: an attribute is what the value is kept under."""
+
+    kind = profile
+    config: ClassVar = {"kept": {"person.phone": "730d"}}
+    bad_configs: ClassVar = ({"no_such_key": 1}, {"kept": {"person.phone": "two years"}}, {"kept": []})
+
+    def environment(self) -> Environment:
+        """As everywhere, and a record."""
+        return replace(super().environment(), profile=Records())
+
+    def source(self) -> Source:
+        """As everywhere, but of the only tier that a record may have."""
+        return replace(super().source(), tier=Tier.C)
+
+    @asynccontextmanager
+    async def world(self) -> AsyncIterator[World]:
+        """The record in this process."""
+        world = world_of(profile, {}, places={})
+        yield replace(
+            world,
+            source=replace(world.source, tier=Tier.C),
+            environment=replace(world.environment, profile=Records()),
+        )
 
 
 SQL_CONFIG = {

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,11 +12,12 @@ from gateway.ports import Store
 from gateway.records import EntryKind, Operator
 
 SOON = timedelta(minutes=1)
+NOW = datetime(2026, 11, 21, 2, tzinfo=UTC)
 
 
 async def added(store: Store, make, **changes) -> Operator:
     operator = make.operator(**changes)
-    await store.operators.put(operator, make.entry(kind=EntryKind.operator_changed))
+    await store.operators.add(operator, make.entry(kind=EntryKind.operator_changed))
     return operator
 
 
@@ -105,7 +106,7 @@ async def test_whoever_was_changed_during_a_log_in_is_not_let_in_as_before(
 ) -> None:
     """A password takes a while to check: roles or a password taken away meanwhile open nothing and write nothing."""
     read = await added(store, make)
-    await store.operators.put(replace(read, **change), make.entry())
+    await store.operators.change(read, replace(read, **change), make.entry())
     session = make.session(read.id)
 
     assert not await store.operators.log_in(read, 7, session, make.entry(), password=None)
@@ -198,7 +199,7 @@ async def test_whoever_is_changed_loses_their_sessions_but_not_the_last_step(sto
     await store.operators.log_in(operator, 5, session, make.entry(), password=None)
 
     changed = replace(operator, roles=frozenset({"auditor"}))
-    await store.operators.put(changed, make.entry(at=make.now + SOON))
+    await store.operators.change(operator, changed, make.entry(at=make.now + SOON))
 
     after = await store.operators.operator(operator.id)
     assert (after.roles, after.totp_last_step) == (frozenset({"auditor"}), 5)
@@ -213,3 +214,83 @@ async def test_a_client_changes_with_its_entry(store: Store, make) -> None:
     assert await store.clients.client("hall") is None
     assert await store.clients.listing(after="", limit=5) == [make.client(disabled_at=make.now)]
     assert await kinds(store) == ["client.changed"] * 2
+
+
+@pytest.mark.parametrize(
+    "meanwhile",
+    [
+        {"disabled_at": NOW},
+        {"roles": frozenset({"auditor"})},
+        {"department": "another"},
+        {"password_hash": "of a reset"},
+        {"password_hash": None},
+    ],
+    ids=["disabled", "roles", "department", "password", "no password"],
+)
+async def test_a_change_of_what_was_changed_meanwhile_is_refused(
+    store: Store, make, meanwhile: dict[str, Any]
+) -> None:
+    """Roles given by somebody who read the operator before undo nothing: not the disabling above all."""
+    read = await added(store, make)
+    session = make.session(read.id)
+    await store.operators.change(read, replace(read, **meanwhile), make.entry())
+
+    with pytest.raises(Conflict, match="changed_meanwhile"):
+        await store.operators.change(
+            read, replace(read, roles=frozenset({"operator"}), department="third"), make.entry()
+        )
+
+    assert await store.operators.operator(read.id) == replace(read, **meanwhile)
+    assert await store.operators.session(session.id) is None
+    assert len(await kinds(store)) == 2
+
+
+async def test_enabling_is_refused_where_somebody_else_did_it(store: Store, make) -> None:
+    """Disabled as read counts as well: of two that enable one is told that it was done."""
+    read = await added(store, make, disabled_at=make.now)
+    enabled = replace(read, disabled_at=None, password_hash="new")
+    await store.operators.change(read, enabled, make.entry())
+
+    with pytest.raises(Conflict):
+        await store.operators.change(read, replace(enabled, password_hash="other"), make.entry())
+
+    assert (await store.operators.operator(read.id)).password_hash == "new"
+
+
+async def test_a_change_writes_what_it_changes_and_no_more(store: Store, make) -> None:
+    """Tries that were counted meanwhile stay counted, and a lock stays shut."""
+    read = await added(store, make)
+    await store.operators.attempt(read.id, make.now, locked_until=lambda _: make.now + SOON)
+
+    await store.operators.change(read, replace(read, roles=frozenset({"auditor"})), make.entry())
+
+    after = await store.operators.operator(read.id)
+    assert (after.failed_logins, after.locked_until, after.roles) == (
+        1,
+        make.now + SOON,
+        frozenset({"auditor"}),
+    )
+
+
+async def test_of_changes_at_once_one_is_written(store: Store, make) -> None:
+    """Ten who read the same operator: one change, one entry, nine refusals."""
+    read = await added(store, make)
+    changes = [
+        store.operators.change(read, replace(read, department=f"d{n}"), make.entry()) for n in range(10)
+    ]
+
+    results = await asyncio.gather(*changes, return_exceptions=True)
+
+    assert sorted(type(each).__name__ for each in results) == ["Conflict"] * 9 + ["NoneType"]
+    assert (await store.operators.operator(read.id)).department == f"d{results.index(None)}"
+    assert len(await kinds(store)) == 2
+
+
+async def test_nobody_unknown_is_changed(store: Store, make) -> None:
+    """A change of nobody is a conflict, not a new operator."""
+    nobody = make.operator(id="opr_x")
+
+    with pytest.raises(Conflict):
+        await store.operators.change(nobody, nobody, make.entry())
+
+    assert await store.operators.listing(after="", limit=5) == []

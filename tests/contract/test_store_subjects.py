@@ -392,7 +392,7 @@ async def test_a_subject_without_a_key_can_be_given_one(store: Store, make: Any,
 async def test_every_place_can_be_renewed(store: Store, make: Any, place_of: str) -> None:
     """Also those whose rows are about no subject, or have none."""
     await store.subjects.refs({"key-1": known(make)})
-    await store.operators.put(make.operator(sealed=ROOT, totp=ROOT), make.entry())
+    await store.operators.add(make.operator(sealed=ROOT, totp=ROOT), make.entry())
     await store.consent_requests.add(request(make, sealed=ROOT), make.entry())
 
     _, changed = await store.cells.renew(place_of, lambda cell: cell.sealed + b"!", after="", limit=5)

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import closing
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,10 @@ from gateway.audit.log import AuditLog
 from gateway.errors import Conflict, GatewayError, StoreUnavailable
 from gateway.ports import Store
 from gateway.records import (
+    Baseline,
+    CallCount,
+    CellFilter,
+    DisputeState,
     EntryFilter,
     EntryKind,
     Extension,
@@ -31,7 +35,11 @@ from gateway.records import (
     GateWrite,
     NewSubject,
     RequestAnswer,
+    SnapshotFilter,
+    Stretch,
+    TypedAnswers,
 )
+from gateway.slots import Snapshot
 from gateway.store import Database, SqlStore
 from gateway.store.migrate import migrate
 from gateway.store.schema import pending
@@ -53,7 +61,17 @@ PORTS = {
     "log": ports.TreeLog,
     "idempotency": ports.IdempotencyKeys,
     "replays": ports.Replays,
+    "rollups": ports.Rollups,
+    "profiles": ports.Profiles,
+    "submissions": ports.Submissions,
+    "disputes": ports.Disputes,
+    "outbox": ports.Outbox,
+    "source_health": ports.SourceHealth,
+    "identities": ports.Identities,
 }
+A_SNAPSHOT = Snapshot(
+    "smn_1", 2, datetime(2026, 11, 21, tzinfo=UTC), "family", 1, "M-1", "民政", "resident", 1, 1, ()
+)
 METHODS = [
     (name, method)
     for name, port in PORTS.items()
@@ -82,7 +100,8 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("operators", "find"): (("k",), {}),
         ("operators", "operator"): (("opr_1",), {}),
         ("operators", "listing"): ((), page),
-        ("operators", "put"): ((make.operator(), make.entry()), {}),
+        ("operators", "add"): ((make.operator(), make.entry()), {}),
+        ("operators", "change"): (((operator := make.operator()), operator, make.entry()), {}),
         ("operators", "attempt"): (("opr_1", make.now), {"locked_until": lambda _: None}),
         ("operators", "log_in"): ((make.operator(), 1, make.session(), make.entry()), {"password": None}),
         ("operators", "session"): (("ses_1",), {}),
@@ -145,8 +164,74 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("idempotency", "settle"): (("hall", "k", "res_1"), {}),
         ("idempotency", "release"): (("hall", "k"), {}),
         ("idempotency", "purge"): ((make.now,), {}),
+        ("identities", "link"): ((make.link(), {"sub_1": b"s"}, make.entry()), {"claim": None}),
+        ("identities", "read"): (("idl_1",), {}),
+        ("identities", "of_subject"): (("sub_1",), page),
+        ("identities", "listing"): ((), page),
+        ("identities", "end"): (("idl_1", make.now, make.entry()), {}),
+        ("identities", "alike"): (("sub_1",), {}),
+        ("source_health", "add"): ((make.now.date(), [CallCount("civil", "filled", 5, 1)], []), {}),
+        ("source_health", "calls"): ((make.now.date(), make.now.date()), {}),
+        ("source_health", "answers"): ((make.now.date(), make.now.date()), page),
+        ("source_health", "purge"): ((make.now.date(),), {}),
+        ("rollups", "fold"): ((5, lambda _: (), make.now), {}),
+        ("rollups", "waiting"): ((), {}),
+        ("rollups", "snapshots"): ((), {}),
+        ("rollups", "cells"): (
+            (CellFilter("form", ("form",), (Stretch("m", 0, 99),)),),
+            {"after": (), "limit": 5},
+        ),
+        ("rollups", "begin_rebuild"): (("rbd_1", make.now), {}),
+        ("rollups", "rebuild_page"): ((), {"after": ("", 0), "limit": 5}),
+        ("rollups", "add_rebuilt"): (("rbd_1", (), make.now), {}),
+        ("rollups", "end_rebuild"): (("rbd_1",), {}),
+        ("rollups", "add_baseline"): (
+            (Baseline("review", "paper", make.now.date(), 20, make.now, "oncegate", "aud_1"), make.entry()),
+            {},
+        ),
+        ("rollups", "baseline_of"): (("review",), {}),
+        ("rollups", "baselines"): ((), {"after": ("", ""), "limit": 5}),
         ("replays", "add_once"): (("k", make.now), {}),
         ("replays", "purge"): ((make.now,), {}),
+        ("disputes", "add"): ((make.dispute(), make.entry()), {}),
+        ("disputes", "read"): (("dsp_1",), {}),
+        ("disputes", "listing"): (
+            (),
+            {"department": "公安", "states": (), "due_before": None, **page},
+        ),
+        ("disputes", "of_subject"): (("sub_1",), page),
+        ("disputes", "of_resolution"): (("res_1",), {"limit": 5}),
+        ("disputes", "open_items"): ((["sub_1"],), {}),
+        ("disputes", "step"): (
+            (*make.dispute_step(make.dispute(), DisputeState.upheld), make.entry()),
+            {"messages": [make.message()], "empties": ["res_1"]},
+        ),
+        ("disputes", "events"): (("dsp_1",), page),
+        ("disputes", "waiting"): ((make.now,), page),
+        ("disputes", "counts"): ((make.now, make.now), {}),
+        ("disputes", "purge"): ((make.now, lambda count: make.entry()), {}),
+        ("outbox", "claim"): ((make.now, make.now), {"limit": 5}),
+        ("outbox", "settle"): ((make.message(),), {}),
+        ("outbox", "about"): (("dsp_1",), page),
+        ("submissions", "to_submit"): (("res_1", make.now), {}),
+        ("submissions", "of_resolution"): (("res_1",), {}),
+        ("submissions", "read"): (("smn_1",), {}),
+        ("submissions", "snapshots"): (("smn_1",), {}),
+        ("submissions", "listing"): ((SnapshotFilter(),), page),
+        ("submissions", "of_subject"): (("sub_1",), page),
+        ("submissions", "correct"): ((A_SNAPSHOT, make.entry()), {}),
+        ("submissions", "purge"): ((make.now, lambda _: make.entry()), {}),
+        ("submissions", "keep_typed"): (
+            (TypedAnswers("res_1", "hall", "family", make.now, b"typed"), make.entry()),
+            {},
+        ),
+        ("submissions", "typed"): (("res_1",), {}),
+        ("profiles", "held"): ((["key-1"], make.now), {}),
+        ("profiles", "of_subject"): (("sub_1", make.now), page),
+        ("profiles", "put"): ((make.profile_value(),), {}),
+        ("profiles", "delete"): (("sub_1", "person.phone", make.entry()), {}),
+        ("profiles", "purge"): ((make.now, make.now, lambda count: make.entry()), {}),
+        ("profiles", "collected"): ((make.now, make.now), {}),
     }
 
 

@@ -24,6 +24,7 @@ PACKAGE_READMES = (
     "connectors/README.md",
     "forms/README.md",
     "policies/README.md",
+    "gateway/reports/README.md",
     "gateway/security/README.md",
     "gateway/web/README.md",
 )
@@ -77,7 +78,7 @@ def test_what_it_says_to_run_runs(document: Parse, repository: Path, name: str) 
 def exports(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The lines that `oncegate demo` says to copy, while the city they speak of is served."""
     printed = tmp_path_factory.mktemp("demo") / "printed"
-    command = [sys.executable, "-m", "gateway", "demo", "--people", "1", "--port", "0"]
+    command = [sys.executable, "-m", "gateway", "demo", "--people", "1", "--traffic", "40", "--port", "0"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("ONCEGATE_")}
     with printed.open("wb") as out:
         demo = subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment)

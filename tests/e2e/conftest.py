@@ -141,7 +141,7 @@ def _by_guardian(subject: Payload, now: datetime) -> dict[str, Any]:
     topics = ("sensitive", "minor")
     return {
         "grantor_role": "guardian",
-        "relationship_evidence": {"kind": "household_register", "reference": "book-1"},
+        "relationship_evidence": {"kind": "birth_certificate", "reference": "book-1"},
         "acts": [{"topic": each, "act_id": f"tick-{each}", "at": now.isoformat()} for each in topics],
     }
 
@@ -352,6 +352,12 @@ def _own_database(beside: str) -> Iterator[str]:
         yield url.set(database=name).render_as_string(hide_password=False)
     finally:
         on_server(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture(scope="session")
+def own_database(request: pytest.FixtureRequest) -> Callable[[], contextlib.AbstractContextManager[str]]:
+    """A new PostgreSQL database of one's own, for as long as it is entered."""
+    return lambda: _own_database(request.getfixturevalue("postgres_url"))
 
 
 def _furnished(directory: Path, city: RunningCity, database_url: str | None) -> ServedGateway:

@@ -44,7 +44,9 @@ def told(*arguments):
 def demo(tmp_path_factory):
     """One whole demonstration, kept: what it printed, what it said while at work, and its state directory."""
     directory = tmp_path_factory.mktemp("demo")
-    code, printed, said = oncegate("demo", "--once", "--json", "--people", "2", "--keep", str(directory))
+    code, printed, said = oncegate(
+        *("demo", "--once", "--json", "--people", "2", "--traffic", "0", "--keep", str(directory))
+    )
     assert code == 0, said
     return json.loads(printed), said, directory
 
@@ -59,7 +61,8 @@ def test_the_demo_prints_one_row_per_form(demo):
     """The shape of the contract: sources, forms with counts and rates, seconds."""
     printed, _, _ = demo
 
-    assert printed.keys() == {"sources", "forms", "seconds"}
+    assert printed.keys() == {"sources", "forms", "report", "seconds"}
+    assert printed["report"] is None  # no traffic was asked for
     assert printed["sources"] >= 12
     assert len(printed["forms"]) >= 12
     assert printed["seconds"] > 0
@@ -100,6 +103,42 @@ def test_the_vehicle_review_comes_first_with_eleven_of_fourteen(demo):
         14,
         11,
     )
+
+
+@pytest.fixture(scope="module")
+def month():
+    """A demonstration with a small month: what it printed for people, and for machines."""
+    shown = [
+        oncegate("demo", "--once", "--people", "1", "--traffic", "25", "--seed", "3", *more)
+        for more in ((), ("--json",))
+    ]
+    assert [code for code, _, _ in shown] == [0, 0], shown[0][2]
+    return shown[0][1], json.loads(shown[1][1])["report"]
+
+
+def test_the_demo_tells_of_its_month(month):
+    """By form with rates and counts, three steps with their gains, what was asked again; for people and machines."""
+    printed, report = month
+
+    assert report["definition"] == "rates/1"
+    assert report["happened"]["applications"] == 25
+    assert sum(form["applications"] for form in report["forms"]) == (
+        report["happened"]["submitted"] - report["happened"]["tests"]
+    )
+    assert len(report["gaps"]) == 3
+    assert {"m7", "rows"} == report["repeat"].keys()
+    assert "25 applications in four weeks" in printed
+    assert all(step["sentence"] in printed for step in report["gaps"])
+    assert "重复采集" in printed
+
+
+def test_the_same_seed_tells_the_same_month(month):
+    """Two runs differ in references and milliseconds, not in who came, what they did and what was counted."""
+    printed, report = month
+
+    rates = report["rates"]
+    assert f"({rates['M4']['numerator']}/{rates['M4']['denominator']})" in printed
+    assert f"({rates['M7']['numerator']}/{rates['M7']['denominator']})" in printed
 
 
 def test_progress_goes_to_standard_error(demo):

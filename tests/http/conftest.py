@@ -106,7 +106,7 @@ class Service:
             password_hash=scrypt_hash(PASSWORD, 16, 8, 1),
             totp=runtime.sealer.seal(secret, table="operator", column="totp", row=operator_id),
         )
-        await runtime.store.operators.put(operator, changed_entry(operator, "added", "oncegate", runtime))
+        await runtime.store.operators.add(operator, changed_entry(operator, "added", "oncegate", runtime))
         uri = provisioning_uri(secret, account=login, issuer="OnceGate")
         return Desk(self, login, operator_id, uri)
 

@@ -54,6 +54,7 @@ EVERYBODY = frozenset(SYSTEM_ROLES) | {"", "session"}
 PUBLIC: frozenset[str] = frozenset()
 DESK, READERS = {"consent_desk"}, {"consent_desk", "renderer", "person"}
 ASKERS = {"consent_desk", "renderer"}
+HALL_REPORTS = {"data_admin", "operator", "auditor"}
 
 
 @dataclass(frozen=True)
@@ -77,13 +78,17 @@ def call(line: str, may: Iterable[str], *let_in: int, url: str = "", body: Any =
 
 
 UNKNOWN = {
-    "resolution_id": "res_x", "consent_id": "cns_x", "request_id": "crq_x", "form_id": "none", "entry": "aud_x",
-    "operator": "opr_x", "receipt": "rcp_x", "shard": "1",
+    "resolution_id": "res_x", "submission_id": "smn_x", "consent_id": "cns_x", "request_id": "crq_x", "form_id": "none", "entry": "aud_x",
+    "operator": "opr_x", "receipt": "rcp_x", "shard": "1", "item": "none.none",
+    "dispute_id": "dsp_x", "link_id": "idl_x", "number": "rcp_x",
 }  # fmt: skip
 
 CALLS = (
     call("POST /v1/resolutions", {"renderer"}, 422, body={}),
     call("GET /v1/resolutions/{resolution_id}", {"renderer"}, 404),
+    call("POST /v1/resolutions/{resolution_id}/submission", {"renderer"}, 422, body={}),
+    call("GET /v1/submissions", {"renderer"}, 200),
+    call("GET /v1/submissions/{submission_id}", {"renderer"}, 404),
     call("POST /v1/consents", DESK, 422, body={}),
     call("GET /v1/consents/{consent_id}", READERS, 404),
     call("GET /v1/consents/{consent_id}/events", READERS, 404),
@@ -103,6 +108,23 @@ CALLS = (
     call("GET /v1/consent-requests/{request_id}", ASKERS, 404),
     call("GET /v1/me/consents", {"person"}, 200),
     call("GET /v1/me/uses", {"person"}, 200),
+    call("GET /v1/me/profile", {"person"}, 200),
+    call("PUT /v1/me/profile/{item}", {"person"}, 404, body={"value": "x"}),
+    call("DELETE /v1/me/profile/{item}", {"person"}, 404),
+    call("GET /v1/me/disputes", {"person"}, 200),
+    call("POST /v1/disputes", {"renderer", "person"}, 422, body={}),
+    call("GET /v1/disputes", {"data_admin"}, 200),
+    call("GET /v1/disputes/{dispute_id}", {"data_admin", "renderer", "person"}, 404),
+    call("GET /v1/disputes/{dispute_id}/affected", {"data_admin"}, 404),
+    *(
+        call("POST /v1/disputes/{dispute_id}/{step}", may, 404, url=f"/v1/disputes/dsp_x/{step}")
+        for step, may in {
+            "correct": {"data_admin"},
+            "uphold": {"data_admin"},
+            "refer": {"data_admin"},
+            "withdraw": {"person"},
+        }.items()
+    ),
     call("GET /v1/notices/text", ASKERS, 404, url="/v1/notices/text?form=none&role=applicant"),
     call("POST /v1/notices", ASKERS, 422, body={}),
     call("GET /v1/forms", EVERYBODY, 200),
@@ -111,6 +133,21 @@ CALLS = (
     call("GET /v1/sources", EVERYBODY, 200),
     call("GET /v1/bindings", EVERYBODY, 200),
     call("GET /v1/registry/trace", EVERYBODY, 200, url="/v1/registry/trace?form=family"),
+    call("GET /v1/reports/backfill", {*HALL_REPORTS, "renderer"}, 200),
+    call("GET /v1/reports/backfill/slots", {"data_admin", "auditor"}, 200),
+    call("GET /v1/reports/gaps", {*HALL_REPORTS, "renderer"}, 200),
+    call("GET /v1/reports/repeat-collection", {*HALL_REPORTS, "renderer"}, 200),
+    call("GET /v1/reports/exempt-materials", {*HALL_REPORTS, "renderer"}, 200),
+    call("GET /v1/reports/sources", HALL_REPORTS, 200),
+    call("GET /v1/reports/answer-times", HALL_REPORTS, 200),
+    call(
+        "GET /v1/reports/export.xlsx",
+        HALL_REPORTS,
+        400,
+        url="/v1/reports/export.xlsx?from=2026-02-02&to=2026-02-01",
+    ),
+    call("GET /v1/reports/briefing.pdf", HALL_REPORTS, 404, url="/v1/reports/briefing.pdf?month=2026-01"),
+    call("GET /v1/reports/open", PUBLIC, 404, url="/v1/reports/open?month=2026-01"),
     call("GET /v1/audit/checkpoint", PUBLIC, 200),
     call("GET /v1/audit/cosigned-checkpoint", PUBLIC, 200, 404),
     call("GET /v1/audit/key", PUBLIC, 200),
@@ -132,6 +169,9 @@ CALLS = (
     call("POST /v1/audit/entries/search", {"auditor"}, 200, body={}),
     call("POST /v1/audit/entries/{entry}/open", {"auditor"}, 422, body={}),
     call("GET /v1/audit/receipts/{receipt}", {"auditor"}, 404),
+    call("POST /v1/identity-links", DESK, 422, body={}),
+    call("GET /v1/identity-links/{link_id}", {"consent_desk", "person"}, 404),
+    call("POST /v1/identity-links/{link_id}/end", {"consent_desk", "person"}, 404, body={"reason": "x"}),
     call("POST /v1/subjects/erase", {"security"}, 422, body={}),
     call("GET /v1/operators", {"security"}, 200),
     call("PUT /v1/operators/{operator}/roles", {"security"}, 404, body={"roles": ["auditor"]}),
@@ -143,6 +183,10 @@ CALLS = (
     call("GET /login/callback", PUBLIC, 404),
     call("GET /login/keys", PUBLIC, 200),
     call("GET /v1/receipts/keys", PUBLIC, 200),
+    call("GET /v1/receipts/{number}", {"renderer", "auditor", "person"}, 404),
+    call("GET /v1/receipts/{number}.pdf", {"renderer", "auditor", "person"}, 404, url="/v1/receipts/x.pdf"),
+    call("GET /v1/resolutions/{resolution_id}/form.pdf", {"renderer"}, 404),
+    call("GET /v1/submissions/{submission_id}/form.pdf", {"renderer"}, 404),
     call("GET /metrics", {"operator"}, 200),
     call("GET /healthz", PUBLIC, 200),
     call("GET /readyz", PUBLIC, 200, 503),
@@ -323,7 +367,7 @@ class Gate:
         sealed = seal_name(session.operator, "wang", "王工", self.app.state.runtime)
         roles = frozenset({"auditor"})
         operator = Operator(session.operator, f"k{number}", sealed, who.department, roles, NOW)
-        await operators.put(operator, self._entry())
+        await operators.add(operator, self._entry())
         if kind != "session, of nobody":
             await operators.log_in(operator, None, session, self._entry(), password=None)
         if kind == "session, ended":

@@ -197,6 +197,43 @@ async def test_a_resumption_is_the_persons_or_the_recorders(desks) -> None:
     assert await desks.step(consent["id"], "resume", by="ann") == (200, "given")
 
 
+SEEN = {"method": "signature_pad", "witness": "clerk-7"}
+
+
+@pytest.mark.parametrize("by", ["ann", "desk"])
+async def test_a_desk_does_not_set_going_what_the_person_paused(desks, by: str) -> None:
+    """By their own token, or because they asked at the desk: it takes their word, witnessed, which stays sealed."""
+    consent = await desks.record()
+    desks.of_person("ann", consent["subject"]["ref"])
+    await desks.step(consent["id"], "pause", by=by, **({"actor": "applicant"} if by == "desk" else {}))
+
+    alone = await desks.step(consent["id"], "resume")
+    unseen = await desks.step(consent["id"], "resume", evidence={**SEEN, "method": "oidc"})
+    on_their_word = await desks.step(consent["id"], "resume", actor="applicant", evidence=SEEN)
+
+    assert [alone, unseen, on_their_word] == [
+        (403, "paused_by_the_person"),
+        (403, "paused_by_the_person"),
+        (200, "given"),
+    ]
+    (leaf,) = await desks.service.entries("consent.resumed")
+    assert "clerk-7" not in str(leaf)
+    assert leaf["on_word"] is True
+
+
+@pytest.mark.parametrize("paused_by", [{}, {"actor": "clerk"}], ids=["said nothing", "clerk"])
+async def test_a_desk_resumes_what_it_paused_itself(desks, paused_by: dict[str, str]) -> None:
+    """Also when the person had paused it before, and has resumed it since."""
+    consent = await desks.record()
+    desks.of_person("ann", consent["subject"]["ref"])
+    for step in ("pause", "resume"):
+        await desks.step(consent["id"], step, by="ann")
+
+    await desks.step(consent["id"], "pause", **paused_by)
+
+    assert await desks.step(consent["id"], "resume") == (200, "given")
+
+
 async def test_without_a_reason_nothing_is_declared_invalid(desks) -> None:
     """400, and the consent stands."""
     consent = await desks.record()

@@ -37,23 +37,7 @@ from field_registry.items import Datatype
 from forms.definition import Field, Form, Group, Role
 from gateway.app import create_app, make_runtime
 from gateway.curation.publish import Publisher
-from gateway.http import (
-    audit,
-    audit_shards,
-    consent_receipts,
-    consent_requests,
-    consents,
-    entries,
-    forms,
-    me,
-    notices,
-    own_consents,
-    registry,
-    resolutions,
-    service,
-    sessions,
-    subjects,
-)
+from gateway.http.rooms import ROOMS
 from gateway.records import Client
 from gateway.security import hash_client_secret, new_client_secret
 from gateway.security.sessions import Sessions
@@ -218,28 +202,13 @@ def described(app: FastAPI) -> Any:
 
 OPERATIONS = sorted(
     f"{method} {route.path.replace(':path', '')}"
-    for room in (
-        audit,
-        audit_shards,
-        consent_receipts,
-        consent_requests,
-        consents,
-        entries,
-        forms,
-        me,
-        notices,
-        own_consents,
-        registry,
-        resolutions,
-        service,
-        sessions,
-        subjects,
-    )
+    for room in ROOMS
     for route in room.router.routes
     if isinstance(route, APIRoute)
     for method in route.methods
 )
 OPEN = {
+    "GET /v1/reports/open",
     "GET /v1/audit/checkpoint",
     "GET /v1/audit/cosigned-checkpoint",
     "GET /v1/audit/key",

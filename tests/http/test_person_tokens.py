@@ -11,7 +11,10 @@ import orjson
 import pytest
 from joserfc.jwk import ECKey, OKPKey
 
-from gateway.records import Client
+from gateway.errors import Conflict
+from gateway.identities.commands import EvidenceKind, LinkEvidence, LinkIdentities, Presence
+from gateway.identities.service import link_identities
+from gateway.records import Caller, Client
 from gateway.security import jws
 from gateway.security.client_secrets import scrypt_hash
 
@@ -330,3 +333,21 @@ async def test_a_persons_token_is_no_word_and_no_proof(desk: Desk) -> None:
     answer = await desk.exchange(token)
 
     assert answer.json()["error"] == "invalid_grant"
+
+
+async def test_a_document_that_two_persons_claim_gives_nobody_a_token(desk: Desk) -> None:
+    """Whose token it would be nobody knows; the refusal says why, and the documents of either still work."""
+    passport = {"kind": "person", "id_type": "414", "id_no": "E12345678"}
+    runtime, now = desk.service.runtime, desk.service.clock()
+    caller = Caller("desk", "公安", frozenset({"consent_desk"}))
+    evidence = LinkEvidence(EvidenceKind.both_shown, "copy", "clerk-7", now, Presence.in_person)
+    stranger = {**ANN, "id_no": "110102199101010078"}
+    await link_identities(LinkIdentities(ANN, passport, evidence), caller, runtime)
+    with pytest.raises(Conflict):
+        await link_identities(LinkIdentities(stranger, passport, evidence), caller, runtime)
+
+    answer = await desk.exchange(desk.word(sub_id=passport))
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert [each["reason"] for each in await desk.service.entries("person.refused")] == ["identity_ambiguous"]
+    assert (await desk.bearer(ANN))["authorization"]

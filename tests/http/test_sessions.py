@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from gateway.errors import Conflict
 from gateway.security.operators import assign_roles, disable_operator, find_operator, reset_operator
 from gateway.security.sessions import LogIn, Sessions
 from gateway.store.refusals import unavailable
@@ -210,6 +211,36 @@ async def test_whoever_is_changed_loses_their_session(service, change: str) -> N
         await {"disable": disable_operator, "reset": reset_operator}[change](operator, service.runtime)
 
     assert (await service.http.get("/v1/items", headers=bearer)).json()["code"] == "session_ended"
+
+
+@pytest.mark.parametrize("change", ["roles", "reset"])
+async def test_a_change_that_was_read_before_the_disabling_does_not_undo_it(service, change: str) -> None:
+    """Somebody is shut out while a colleague gives them roles: they stay out, and the colleague is told."""
+    await service.operator("wang", "data_admin")
+    read = await find_operator("wang", service.runtime)
+    await disable_operator(read, service.runtime)
+
+    with pytest.raises(Conflict, match="changed_meanwhile"):
+        await (
+            assign_roles(read, ["auditor"], service.runtime)
+            if change == "roles"
+            else reset_operator(read, service.runtime)
+        )
+
+    assert (await find_operator("wang", service.runtime)).disabled_at is not None
+    assert [each["what"] for each in await service.entries("operator.changed")] == ["added", "disabled"]
+
+
+async def test_disabling_wins_over_a_change_meanwhile(service) -> None:
+    """Roles that were given since it was read do not keep anybody in."""
+    await service.operator("wang", "data_admin")
+    read = await find_operator("wang", service.runtime)
+    await assign_roles(read, ["auditor"], service.runtime)
+
+    await disable_operator(read, service.runtime)
+
+    now = await find_operator("wang", service.runtime)
+    assert (now.disabled_at is not None, now.roles) == (True, frozenset({"auditor"}))
 
 
 async def test_a_session_ends_by_itself(service) -> None:

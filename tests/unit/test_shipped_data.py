@@ -14,7 +14,7 @@ import forms
 import policies
 from connectors.protocol import Environment
 from connectors.registry import build_connector, config_schemas
-from field_registry import Item, Registry, Source, Tier
+from field_registry import Item, Registry, Source, Subject, Tier
 from field_registry.check import check_registry
 from field_registry.items import Datatype, ShareAttribute
 from field_registry.load import Loaded, load_registry
@@ -22,6 +22,7 @@ from field_registry.normalise import apply_transform, normaliser_for
 from forms.check import check_forms
 from forms.definition import Field, FieldKind, Form
 from forms.load import LoadedForms, load_forms
+from gateway.profiles.keepable import refusal_to_keep
 from policies.check import Known, check_policy
 from policies.load import LoadedPolicy, load_policy
 from policies.rules import Profile, Rules, Verdict
@@ -153,7 +154,15 @@ def environment_of(source: Source) -> Environment:
         clock=lambda: datetime(2026, 11, 21, tzinfo=UTC),
         places=places,
         allow_private_addresses=True,
+        profile=NobodysRecord(),
     )
+
+
+class NobodysRecord:
+    """The service's own record, with nothing in it."""
+
+    async def held(self, subject: Subject, items: frozenset[str]) -> None:
+        """Nothing of anybody."""
 
 
 def place_of(name: str) -> str:
@@ -219,7 +228,23 @@ def test_a_source_is_understood(
 
 def test_every_source_has_a_spelling_above(registry: Registry) -> None:
     """No register is added without saying how it writes."""
-    assert set(registry.sources) == {source for _, source, _, _ in SPELLINGS}
+    registers = {source.id for source in registry.sources.values() if source.connector != "profile"}
+
+    assert registers == {source for _, source, _, _ in SPELLINGS}
+
+
+def test_the_record_stands_behind_every_register(registry: Registry) -> None:
+    """What people typed is of tier C, first only where no register holds the item, and kept without a transform."""
+    record = registry.source("profile")
+    of_record = [binding for binding in registry.bindings if binding.source == "profile"]
+
+    assert record.tier is Tier.C
+    assert of_record
+    for binding in of_record:
+        others = [each for each in registry.bindings_of(binding.item, TODAY) if each is not binding]
+        assert all(each.rank < binding.rank for each in others), binding.item
+        assert (binding.attribute, binding.transform) == (binding.item, None)
+        assert refusal_to_keep(registry.item(binding.item), registry, TODAY) is None
 
 
 # ------------------------------------------------------------------------------------------------ forms

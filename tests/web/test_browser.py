@@ -20,6 +20,9 @@ import uvicorn
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Error, Page, async_playwright, expect
 
+from tests.issuer import Issuer
+from tests.issuer import served as served_issuer
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 800}}
@@ -311,3 +314,89 @@ async def test_axe_would_find_it(hall: Any, browser: Browser) -> None:
         found = {each.split(":")[0] for each in await violations(page)}
 
     assert {"label", "color-contrast", "html-has-lang"} <= found
+
+
+async def test_a_person_logs_in_at_an_issuer_of_another_site(browser: Browser, make_hall: Any) -> None:
+    """There and back, without script: the link opens in the browser that set out, for whom the issuer names."""
+    issuer = Issuer()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        public = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    async with served_issuer(issuer, "localhost"):  # another site than 127.0.0.1, for a browser's cookies
+        made = await make_hall(public_url=public, person_oidc_issuer=issuer.url, allow_private_addresses=True)
+        issuer.now = int(made.clock().timestamp())
+        issuer.claims = {"id_no": "35058219910603996X", "acr": "high", "auth_time": issuer.now}
+        async with served(made), a_page(browser) as page:
+            told = await made.ask(case="350582-2026-000123")
+            await page.goto(told["url"])
+            await arrives(page, "请先确认是您本人")
+            await page.click("a.button")
+            await arrives(page, "是否同意调取您的信息")
+        await made.app.state.person_log_in.close()
+        await made.close()
+
+    assert page.url == told["url"]
+
+
+# ---------------------------------------------------------------- the page of a receipt
+
+
+async def receipt_states(hall: Any, page: Page) -> AsyncIterator[str]:
+    """Every state of the page on which a paper is checked."""
+    body = {"form": {"id": "family"}, "subjects": {}, "actor": {"kind": "clerk", "id": "x"}}
+    receipt = (await hall.http.post("/v1/resolutions", json=body)).json()["receipt"]["id"]
+    await hall.app.state.sequencer.run()
+    told = (await hall.http.get(f"/v1/receipts/{receipt}")).json()
+    await page.goto(told["url"].rsplit("/", 1)[0] + "/")
+    await arrives(page, "核验数据调用凭证")
+    yield "receipt-ask"
+    await page.fill("#number", told["number"])
+    await press(page, "button.main")
+    await arrives(page, "凭证属实")
+    yield "receipt"
+    await page.fill("#d", told["digest"])
+    await press(page, "button")
+    await expect(page.locator(".sound")).to_contain_text("摘要相符")
+    yield "receipt-fits"
+    await page.fill("#d", "0" * 16)
+    await press(page, "button")
+    await arrives(page, "纸面与留痕不符")
+    yield "receipt-altered"
+    await page.goto(told["url"].rsplit("/", 1)[0] + "/nothing")
+    await arrives(page, "查无此凭证")
+    yield "receipt-unknown"
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def renderer(make_hall: Callable[..., Any]) -> AsyncIterator[Any]:
+    """A hall whose desk resolves forms, really served."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    made = await make_hall(public_url=f"http://127.0.0.1:{port}", roles=frozenset({"renderer"}))
+    async with served(made):
+        yield made
+    await made.close()
+
+
+@pytest.mark.parametrize("size", ["phone", "desk"])
+async def test_a_paper_is_checked_without_script(renderer: Any, browser: Browser, size: str) -> None:
+    """From the number to the verdict; all looks right, also at 200 % text."""
+    async with a_page(browser, size) as page:
+        async for name in receipt_states(renderer, page):
+            await looks_right(page, f"{name}-{size}", TWICE)
+            await looks_right(page, f"{name}-{size}", USUAL)
+
+
+async def test_axe_finds_nothing_on_the_page_of_a_receipt(renderer: Any, browser: Browser) -> None:
+    """Every rule of axe on every state, at the usual text size and at twice it."""
+    found: dict[tuple[str, int], list[str]] = {}
+    async with checked_page(browser) as page:
+        async for name in receipt_states(renderer, page):
+            await page.evaluate(Axe().axe_script)
+            for text in (USUAL, TWICE):
+                await choose_text(page, text)
+                found[name, text] = await violations(page)
+
+    assert len(found) == 10
+    assert {look: each for look, each in found.items() if each} == {}

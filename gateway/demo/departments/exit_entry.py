@@ -8,7 +8,7 @@ from gateway.demo.departments.spelling import british
 from gateway.demo.records import City
 
 _NATIONALITY = {"511": "中国台湾", "516": "中国香港", "414": "USA"}
-_NAME_EN = {"511": "WANG CHUN-CHIEH", "516": "CHAN TSZ HIN", "414": "DEMO ALEX"}
+_NAME_EN = {"王俊傑": "WANG CHUN-CHIEH", "陳子軒": "CHAN TSZ HIN", "DEMO ALEX": "DEMO ALEX"}
 
 
 def record(city: City, lookup: Lookup) -> Record | None:
@@ -20,7 +20,7 @@ def record(city: City, lookup: Lookup) -> Record | None:
         "docType": lookup.id_type,
         "docNo": lookup.number,
         "nameZh": person.name,
-        "nameEn": _NAME_EN[lookup.id_type],
+        "nameEn": _NAME_EN.get(person.name, "DEMO RESIDENT"),
         "sex": "M" if person.sex == "1" else "F",
         "dob": british(person.birth_date),
         "nationality": _NATIONALITY[lookup.id_type],

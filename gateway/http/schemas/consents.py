@@ -294,8 +294,19 @@ class ConsentEvents(Answered):
     next_cursor: str | None
 
 
+class WordGiven(Strict):
+    """How the person agreed at a desk, and the clerk who saw it; kept sealed."""
+
+    method: Method
+    witness: Name = Field(repr=False)
+
+
 class MoveBody(Strict):
-    """Who ends, pauses or resumes the consent, and why if they wish to say (to invalidate one they must)."""
+    """Who ends, pauses or resumes the consent, and why if they wish to say (to invalidate one they must).
+
+    `actor`: said by a desk, that the person asks for it. `evidence`: of a desk that resumes what the person had paused.
+    """
 
     actor: ActorKind = ActorKind.applicant
+    evidence: WordGiven | None = None
     reason: Annotated[str, Field(max_length=200)] = ""

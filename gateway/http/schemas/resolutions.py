@@ -66,7 +66,11 @@ class SubjectBody(Strict):
 
 
 class ResolveBody(Strict):
-    """A form to be filled, for whom, by whom, on which consents."""
+    """A form to be filled, for whom, by whom, on which consents. `again`: an application of before to begin it from.
+
+    `continues`: a resolution whose time was over when it was handed in; what was typed into it joins `answers`, which
+    go before it.
+    """
 
     form: FormRef
     subjects: Annotated[dict[Name, SubjectBody], Field(max_length=30)] = Field(default_factory=dict)
@@ -76,6 +80,8 @@ class ResolveBody(Strict):
     answers: dict[str, JsonValue] = Field(default_factory=dict, repr=False)
     delivery: Delivery = Delivery.values
     patience_ms: Annotated[int, Field(ge=1, strict=True)] | None = None
+    again: Reference | None = None
+    continues: Reference | None = None
 
 
 class GroundBody(Answered):
@@ -95,20 +101,26 @@ class SourceBody(Answered):
 
 
 class FilledField(Answered):
-    """A field with a value. `value` is null in `masked` delivery, where only `display` is shown."""
+    """A field with a value. `value` is null in `masked` delivery, where only `display` is shown.
+
+    Tier C is what the person typed before, offered to be confirmed: never locked. `item`: null only where that comes
+    from an application of before and the field stands for none. `changed`: only where the form is begun again and a
+    source says something else than was submitted then.
+    """
 
     outcome: Literal[OutcomeCode.filled, OutcomeCode.filled_stale]
     value: Any
     display: str
     tier: Tier
     locked: bool
-    item: str
+    item: str | None
     source: SourceBody
     recorded_at: date | None
     retrieved_at: datetime
     stale: bool
     ground: GroundBody
     rule: str
+    changed: bool | None = None
 
 
 _MISSING = tuple(code for code in OutcomeCode if code not in FILLED)
@@ -161,8 +173,19 @@ class AnsweredForm(Answered):
     version: int
 
 
+class AgainBody(Answered):
+    """What an application of before added: fields offered from there, and fields whose source says otherwise by now."""
+
+    submission: str
+    offered: list[str]
+    changed: list[str]
+
+
 class ResolutionBody(Answered):
-    """Every field of the form, keyed by its dotted path, with exactly one outcome each."""
+    """Every field of the form, keyed by its dotted path, with exactly one outcome each.
+
+    `again`: only where the form was begun from an application of before.
+    """
 
     id: str
     form: AnsweredForm
@@ -172,3 +195,4 @@ class ResolutionBody(Answered):
     counts: CountsBody
     receipt: ReceiptBody
     findings: list[FindingBody]
+    again: AgainBody | None = None

@@ -369,6 +369,29 @@ async def test_the_observer_hears_of_each_call_and_cannot_break_one(
     assert reasons(results["civil", person]) == ["person.name"]
 
 
+async def test_the_observer_hears_of_calls_that_are_not_made(
+    scripted: Any, source: Any, person: Subject, ask: Any, now: datetime
+) -> None:
+    """An open breaker and maintenance, by source; when the observer fails the reason still comes."""
+    heard: list[tuple[str, OutcomeCode]] = []
+
+    def observe(source_id: str, outcome: OutcomeCode) -> None:
+        heard.append((source_id, outcome))
+        raise RuntimeError("metrics are down")
+
+    window = MaintenanceWindow(start=now - timedelta(hours=1), end=now + timedelta(hours=1))
+    sources = {"civil": source(failures_to_open=1), "tax": source("tax", maintenance=(window,))}
+    connectors = {"civil": scripted(raising(SourceBroken("x"))), "tax": scripted()}
+    gatherer = Gatherer(sources, connectors, on_refused=observe)
+    asked = {("civil", person): [ask()], ("tax", person): [ask()]}
+    with capture_logs():
+        await gatherer.gather(asked, deadline(), now)
+        results = await gatherer.gather(asked, deadline(), now)
+
+    assert [reasons(each) for each in results.values()] == [["circuit_open"], ["maintenance"]]
+    assert heard == [("tax", "maintenance"), ("civil", "circuit_open"), ("tax", "maintenance")]
+
+
 async def test_closing_ends_what_is_out_and_closes_every_connector(
     scripted: Any, source: Any, person: Subject, ask: Any, now: datetime
 ) -> None:

@@ -1,6 +1,7 @@
 """Lints: what is well written but cannot be right is named with file, line and remedy, and nothing else is."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,27 @@ def test_a_lower_tier_never_outranks_a_register(
     assert codes_of(registry(sources=sources, bindings=[first, second])) == ["tier_outranks"]
     assert codes_of(registry(sources=sources, bindings=[binding(), binding(source="profile", rank=2)])) == []
     assert codes_of(registry(sources=sources[1:], bindings=[first])) == []
+
+
+@pytest.mark.parametrize("tier", [Tier.A, Tier.B, Tier.D])
+def test_a_record_of_what_people_typed_is_of_tier_c(
+    tier: Tier, registry: Make, source: Make, binding: Make
+) -> None:
+    """A profile source that calls itself a register is an error; as what it is, it needs no echo."""
+    record = source(connector="profile", config={}, tier=tier)
+
+    bound = [binding(attribute="person.name")]
+
+    assert codes_of(registry(sources=[record], bindings=bound)) == ["profile_tier"]
+    assert codes_of(registry(sources=[replace(record, tier=Tier.C)], bindings=bound)) == []
+
+
+def test_a_record_keeps_items_by_their_id(registry: Make, source: Make, binding: Make) -> None:
+    """A binding to a record under another name would never find anything, so it is an error."""
+    record = source(connector="profile", config={}, tier=Tier.C)
+
+    assert codes_of(registry(sources=[record], bindings=[binding(attribute="xm")])) == ["profile_attribute"]
+    assert codes_of(registry(sources=[record], bindings=[binding(attribute="person.name")])) == []
 
 
 def test_a_source_without_echo_is_an_error(registry: Make, source: Make) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from field_registry import SubjectKind
-from forms.definition import Field, FieldKind, Group, Role
+from forms.definition import Field, FieldKind, Group, Material, Role
 from forms.document import from_document, to_document
 from forms.errors import BadForm
 
@@ -95,3 +95,31 @@ def test_a_missing_key_of_the_form_itself_is_named():
         from_document({"fields": []})
 
     assert str(caught.value).startswith("/:")
+
+
+def test_materials_survive_the_round_trip(make_form):
+    """The papers a form wants are part of its document; what is usual is left out."""
+    papers = (
+        Material("id-card", "身份证", ("person.name",)),
+        Material("photo", "照片", (), "spouse", "Photograph", False, "照片"),
+    )
+    form = make_form(Field("a", "甲"), materials=papers)
+    document = json.loads(json.dumps(to_document(form)))
+
+    assert from_document(document) == form
+    assert document["materials"][0] == {"id": "id-card", "name": "身份证", "items": ["person.name"]}
+    assert "materials" not in to_document(make_form(Field("a", "甲")))
+
+
+@pytest.mark.parametrize("items", ["person.name", [1], {"a": 1}])
+def test_what_a_paper_says_is_a_list_of_items(make_form, items):
+    """Anything else is refused with its place."""
+    document = {
+        **to_document(make_form(Field("a", "甲"))),
+        "materials": [{"id": "m", "name": "证", "items": items}],
+    }
+
+    with pytest.raises(BadForm, match="list of item ids") as caught:
+        from_document(document)
+
+    assert caught.value.pointer == "/materials/0/items"

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +132,14 @@ async def test_a_job_that_fails_runs_again() -> None:
     job.cancel()
 
     assert await asyncio.gather(job, return_exceptions=True)
+
+
+async def test_a_service_that_stops_keeps_how_its_sources_did(tmp_path: Path) -> None:
+    """What was counted since the last flush is written before the store is closed."""
+    store = MemoryStore()
+    app = create_app(Settings(state_dir=tmp_path), store=store, clock=lambda: NOW)
+    async with app.router.lifespan_context(app):
+        app.state.runtime.telemetry.source_call("civil", "filled", 0.01)
+
+    (call,) = await store.source_health.calls(NOW.date(), NOW.date() + timedelta(days=1))
+    assert (call.source, call.count) == ("civil", 1)

@@ -90,6 +90,47 @@ def test_labels_cannot_grow_without_end() -> None:
     assert sample(telemetry, "problems_total", code="code1499") is None
 
 
+def test_calls_are_told_by_source_outcome_and_time() -> None:
+    """Prometheus is shown times by source; what is kept tells apart the outcomes too, and calls that were not made."""
+    telemetry = Telemetry()
+    telemetry.source_call("civil", "filled", 0.02)
+    telemetry.source_call("civil", "timeout", 60.0)
+    telemetry.source_not_asked("civil", "circuit_open")
+
+    assert telemetry.calls_so_far() == {
+        ("civil", "filled", 25): 1,
+        ("civil", "timeout", None): 1,
+        ("civil", "circuit_open", 0): 1,
+    }
+    assert sample(telemetry, "source_seconds_count", source="civil") == 2
+    assert sample(telemetry, "source_calls_total", source="civil", outcome="timeout") == 1
+    assert sample(telemetry, "source_not_asked_total", source="civil", outcome="circuit_open") == 1
+
+
+def test_answers_are_told_by_form_and_shown_together() -> None:
+    """Twenty thousand forms are no labels for Prometheus."""
+    telemetry = Telemetry()
+    for form in ("a", "a", "b"):
+        telemetry.resolution("answered", 0.3, form)
+
+    assert telemetry.answers_so_far() == {("a", 500): 2, ("b", 500): 1}
+    assert sample(telemetry, "resolution_seconds_count") == 3
+    assert sample(telemetry, "resolution_seconds_bucket", le="0.5") == 3
+    assert sample(telemetry, "resolution_seconds_bucket", le="0.25") == 0
+    assert b'form="a"' not in telemetry.render()
+
+
+def test_sources_and_forms_of_a_province_are_kept_apart() -> None:
+    """More than other metrics may tell apart: 200 sources with their outcomes, and every form."""
+    telemetry = Telemetry()
+    for number in range(2_000):
+        telemetry.source_call(f"s{number}", "filled", 0.02)
+        telemetry.resolution("answered", 0.3, f"f{number}")
+
+    assert len(telemetry.calls_so_far()) == 2_000
+    assert len(telemetry.answers_so_far()) == 2_000
+
+
 # --- logs
 
 

@@ -7,6 +7,7 @@ import pytest
 from policies import Policy, Purpose
 from policies.document import policy_from_document, policy_to_document
 from policies.errors import BadDocument
+from policies.purposes import LockedEdits
 
 PURPOSE = Purpose("transport.vehicle-review", "车辆年审", "Vehicle annual review", "道路运输条例")
 
@@ -82,3 +83,17 @@ def test_the_smallest_document_is_a_policy_that_permits_nothing():
     policy = policy_from_document({"version": 0})
 
     assert (policy.version, dict(policy.purposes), policy.rules.rules) == (0, {}, ())
+
+
+def test_a_purpose_says_what_becomes_of_changed_locked_values():
+    """Marked unless it says `refuse`; anything else is refused with its place."""
+    refusing = Policy.of(1, [Purpose("a", "甲", locked_edits=LockedEdits.refuse), Purpose("b", "乙")], [])
+    written = policy_to_document(refusing)
+
+    assert written["purposes"] == [
+        {"code": "a", "name": "甲", "locked_edits": "refuse"},
+        {"code": "b", "name": "乙"},
+    ]
+    assert policy_from_document(written) == refusing
+    with pytest.raises(BadDocument, match="/purposes/0/locked_edits"):
+        policy_from_document({**written, "purposes": [{"code": "a", "name": "甲", "locked_edits": "ignore"}]})

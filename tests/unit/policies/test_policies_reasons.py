@@ -39,4 +39,5 @@ def test_outcomes(reason):
     """What the person refused is told as theirs; everything else is a missing ground."""
     by_person = reason in {ReasonCode.item_refused, ReasonCode.consent_refused}
 
-    assert outcome_of(reason) is (OutcomeCode.refused_by_person if by_person else OutcomeCode.no_ground)
+    expected = OutcomeCode.refused_by_person if by_person else OutcomeCode.no_ground
+    assert outcome_of(reason) is (OutcomeCode.disputed if reason is ReasonCode.disputed else expected)

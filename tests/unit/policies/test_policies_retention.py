@@ -9,10 +9,10 @@ from policies.retention import PERIODS, Bound, ErasureReason, held_until, period
 
 
 def test_what_is_kept_how_long():
-    """Values not submitted go after a day; evidence stays three years, network logs six months."""
+    """Values not submitted go after a day, kept ones after three years; evidence stays so long, network logs six months."""
     days = {name: period.length / timedelta(days=1) for name, period in PERIODS.items()}
 
-    assert days == {"drafts": 1, "consents": 1096, "log": 1096, "network_logs": 184}
+    assert days == {"drafts": 1, "consents": 1096, "log": 1096, "profile": 1096, "network_logs": 184}
 
 
 @pytest.mark.parametrize("since", [datetime(2023, 3, 1, tzinfo=UTC), datetime(2024, 2, 29, tzinfo=UTC)])

@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from field_registry import subject_from
-from gateway.consents.commands import Party
+from gateway.consents.commands import Party, Relationship
 from gateway.errors import NotValid
 
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -119,7 +119,33 @@ async def test_a_child_cannot_agree(hall) -> None:
     ]
     by_guardian = {"subject": hall.child, "grantor_role": "guardian", "acts": (hall.act("minor"),)}
     assert await hall.refused(**by_guardian) == [("/relationship_evidence", "relationship_missing")]
-    assert (await hall.record(**by_guardian, relationship=hall.proof()))["grantor_role"] == "guardian"
+    named = await hall.record(**by_guardian, relationship=hall.proof(), grantor=hall.ann)
+    assert named["grantor_role"] == "guardian"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reference", "findings"),
+    [
+        ("birth_certificate", "B-1", []),
+        ("guardianship_ruling", "G-1", []),
+        ("household_register", "H-1", [("/grantor", "grantor_missing")]),
+        ("other", "paper", [("/grantor", "grantor_missing")]),
+        ("birth_certificate", " ", [("/relationship_evidence", "relationship_missing")]),
+    ],
+)
+async def test_whoever_agrees_for_another_is_named(hall, kind, reference, findings) -> None:
+    """By a document that names them, or by their identity: a household register names everybody in the house."""
+    shown = {
+        "subject": hall.child,
+        "grantor_role": "guardian",
+        "acts": (hall.act("minor"),),
+        "relationship": Relationship(kind, reference),
+    }
+
+    if findings:
+        assert await hall.refused(**shown) == findings
+    else:
+        assert (await hall.record(**shown))["relationship_evidence"]["reference"] == reference
 
 
 async def test_a_child_is_one_until_its_birthday_is_over(hall) -> None:

@@ -271,7 +271,9 @@ class Bench:
         command = self.command(consents=tuple(sorted(consents_of(decisions))))
         new = {key: NewSubject("person", key.replace("key-", "sub_"), self.now) for key in keys.values()}
 
-        def judge(consents: Mapping[str, Consent], *, now: datetime) -> tuple[Decision, ...]:
+        def judge(
+            _asks: Any, consents: Mapping[str, Consent], _request: Any, *, now: datetime
+        ) -> tuple[Decision, ...]:
             return rejudge(decisions, consents, now)
 
         _, judged = await note_intent(plan, Identified("res_1", command, request, new), judge, runtime)

@@ -29,7 +29,7 @@ async def admitted(bench: Any, runtime: Runtime, **changes: Any) -> tuple[Passag
     plan = bench.plan(bench.form(SEX, SPOUSE), **changes)
     seen: dict[str, Consent] = {}
 
-    def judge(consents: Any, *, now: Any) -> Any:
+    def judge(_asks: Any, consents: Any, _request: Any, *, now: Any) -> Any:
         assert now == bench.now
         seen.update(consents)
         return bench.decisions(plan, ground=bench.by_duty)

@@ -1,0 +1,195 @@
+"""`/v1/reports/…`: what to connect next, who was asked again, how sources did, which papers need not be handed in.
+
+Those who run the hall (data admins, operators, auditors) see everything. A renderer sees what its own department handed
+in, without cells of fewer than ten applications.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request, Response
+
+from gateway.errors import BadRequest, NotAllowed
+from gateway.http.problems import problem_responses
+from gateway.http.routing import AUTHENTICATED, BEARER, Cursor, Limit, caller_of, json_response, runtime_of
+from gateway.http.schemas.report_gaps import AnswerTimesBody, ExemptBody, GapBody, LeagueBody, RepeatBody
+from gateway.records import CallerRole, SnapshotFilter
+from gateway.reports.exempt_report import exempt_document, exempt_report
+from gateway.reports.gap_report import gap_document, gap_report
+from gateway.reports.league_report import answer_times, league_report
+from gateway.reports.periods import day_of
+from gateway.reports.repeat_report import repeat_document, repeat_report
+from gateway.reports.survey import Period
+from gateway.runtime import Runtime
+
+router = APIRouter(tags=["reports"], dependencies=AUTHENTICATED)
+
+_FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
+_LONGEST = timedelta(days=366)
+_USUAL = timedelta(days=30)
+_HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
+_TOLD_FROM = 10  # contract, section 3: smaller cells are not told outside the hall
+_READ = problem_responses(400, 401, 403, 422, 503)
+
+Since = Annotated[
+    date | None,
+    Query(alias="from", ge=_FIRST, le=_LAST, description="First day in China; 30 days before `to`."),
+]
+Until = Annotated[
+    date | None,
+    Query(alias="to", ge=_FIRST, le=_LAST, description="Day after the last; tomorrow when left out."),
+]
+Name = Annotated[str | None, Query(min_length=1, max_length=100)]
+Place = Annotated[
+    str, Query(pattern="^[0-9]{0,6}$", description="`next_cursor` of the page before; empty for the first.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a caller may see: `department` None is all; `at_least` applications per cell."""
+
+    department: str | None
+    at_least: int
+
+
+@router.get(
+    "/v1/reports/gaps",
+    summary="What to connect next, and what it gains",
+    responses={200: {"model": GapBody}, **_READ},
+    openapi_extra=BEARER,
+)
+async def get_gaps(
+    request: Request,
+    since: Since = None,
+    until: Until = None,
+    form: Name = None,
+    department: Name = None,
+    segment: Name = None,
+    limit: Limit = 20,
+    cursor: Place = "",
+) -> Response:
+    """Why slots were not filled, and steps in the order of what each gains on top of those before.
+
+    `department`: that handed the applications in. Of many applications the first of each day are read, and it says so.
+    """
+    scope = _scope(request, department)
+    runtime, skip = runtime_of(request), int(cursor or 0)
+    wanted = SnapshotFilter(form=form, department=scope.department, segment=segment)
+    report = await gap_report(wanted, _period(since, until, runtime), runtime, steps=skip + limit + 1)
+    has_more = len(report.steps) > skip + limit
+    del report.steps[skip + limit :]
+    document = gap_document(report, skip=skip, at_least=scope.at_least)
+    return json_response({**document, "next_cursor": str(skip + limit) if has_more else None})
+
+
+@router.get(
+    "/v1/reports/repeat-collection",
+    summary="Who was asked again for what is held (重复采集)",
+    responses={200: {"model": RepeatBody}, **_READ},
+    openapi_extra=BEARER,
+)
+async def get_repeat_collection(
+    request: Request,
+    since: Since = None,
+    until: Until = None,
+    form: Name = None,
+    department: Name = None,
+    limit: Limit = 100,
+    cursor: Place = "",
+) -> Response:
+    """By department, form and field, those that cost most first: the item, who holds it, how often, what to do."""
+    scope = _scope(request, department)
+    runtime, skip = runtime_of(request), int(cursor or 0)
+    wanted = SnapshotFilter(form=form, department=scope.department)
+    report = await repeat_report(wanted, _period(since, until, runtime), runtime)
+    document = repeat_document(report, skip=skip, limit=limit, at_least=scope.at_least)
+    has_more = document["rows_in_all"] > skip + limit
+    return json_response({**document, "next_cursor": str(skip + limit) if has_more else None})
+
+
+@router.get(
+    "/v1/reports/sources",
+    summary="The league table of sources",
+    responses={200: {"model": LeagueBody}, **_READ},
+    openapi_extra=BEARER,
+)
+async def get_sources_report(
+    request: Request, since: Since = None, until: Until = None, limit: Limit = 100, cursor: Place = ""
+) -> Response:
+    """Availability, times, freshness and confirmed errors (M10), the least available first."""
+    caller_of(request, *_HALL)
+    runtime, skip = runtime_of(request), int(cursor or 0)
+    document = await league_report(_period(since, until, runtime), runtime)
+    sources = document["sources"]
+    has_more = len(sources) > skip + limit
+    shown = {"sources": sources[skip : skip + limit], "next_cursor": str(skip + limit) if has_more else None}
+    return json_response({**document, **shown})
+
+
+@router.get(
+    "/v1/reports/answer-times",
+    summary="How long the first usable answer of each form took",
+    responses={200: {"model": AnswerTimesBody}, **_READ},
+    openapi_extra=BEARER,
+)
+async def get_answer_times(
+    request: Request, since: Since = None, until: Until = None, limit: Limit = 100, cursor: Cursor = ""
+) -> Response:
+    """Per form, by id: resolutions answered, and how long they took (M10)."""
+    caller_of(request, *_HALL)
+    runtime = runtime_of(request)
+    return json_response(
+        await answer_times(_period(since, until, runtime), runtime, after=cursor, limit=limit)
+    )
+
+
+@router.get(
+    "/v1/reports/exempt-materials",
+    summary="Papers that need not be handed in (免提交)",
+    responses={200: {"model": ExemptBody}, **_READ},
+    openapi_extra=BEARER,
+)
+async def get_exempt_materials(
+    request: Request,
+    since: Since = None,
+    until: Until = None,
+    form: Name = None,
+    department: Name = None,
+    limit: Limit = 100,
+    cursor: Place = "",
+) -> Response:
+    """Every paper of every form: exempt, or what keeps it from that. `department`: that publishes the form."""
+    caller = caller_of(request, *_HALL, CallerRole.renderer)
+    runtime, skip = runtime_of(request), int(cursor or 0)
+    period = _period(since, until, runtime)
+    lines = await exempt_report(period, runtime, form=form, department=department)
+    is_hall = not caller.roles.isdisjoint(_HALL)
+    document = exempt_document(period, lines, lines[skip : skip + limit], observed=is_hall)
+    return json_response(
+        {**document, "next_cursor": str(skip + limit) if len(lines) > skip + limit else None}
+    )
+
+
+def _scope(request: Request, department: str | None) -> _Scope:
+    """What this caller may see; raises `NotAllowed` for another department's numbers."""
+    caller = caller_of(request, *_HALL, CallerRole.renderer)
+    if not caller.roles.isdisjoint(_HALL):
+        return _Scope(department, 0)
+    if department not in (None, caller.department):
+        raise NotAllowed(
+            "other_department", "You see your own department's numbers; leave `department` out or name it."
+        )
+    return _Scope(caller.department, _TOLD_FROM)
+
+
+def _period(since: date | None, until: date | None, runtime: Runtime) -> Period:
+    """Those days; raises `BadRequest` for none and for more than a year."""
+    last = until or day_of(runtime.clock()) + timedelta(days=1)
+    period = Period(since or last - _USUAL, last)
+    if period.since >= period.until or period.until - period.since > _LONGEST:
+        raise BadRequest(
+            "period_invalid", "`from` must lie before `to`, and at most 366 days; `to` itself is not counted."
+        )
+    return period

@@ -1,0 +1,101 @@
+"""The backfill report as it is handed out: JSON for machines, *rate (numerator/denominator)* for people. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gateway.reports.backfill import Line, Report, Section
+from gateway.reports.example import counts_document
+from gateway.reports.rates import DEFINITION, RATES, Rate, rates_of, shown
+
+Names = Mapping[str, Mapping[str, str]]
+"""What a section is by → key → its name, where it has one."""
+WITHHELD = "少于 10 件，不予公布 / withheld"
+
+
+def report_document(report: Report, names: Names) -> dict[str, Any]:
+    """The answer of `GET /v1/reports/backfill`."""
+    asked = report.asked
+    return {
+        "definition": DEFINITION,
+        "from": asked.since,
+        "to": asked.until,
+        "form": asked.form,
+        "department": asked.department,
+        "segment": asked.segment,
+        "public": asked.is_public,
+        "waiting": report.waiting,
+        "total": _cell_document(report.total),
+        "sections": [_section_document(section, names) for section in report.sections],
+    }
+
+
+def _section_document(section: Section, names: Names) -> dict[str, Any]:
+    return {
+        "by": section.by,
+        "rows": [
+            {
+                "key": line.key,
+                "form": line.form,
+                "name": name_of(section.by, line, names),
+                **_cell_document(line),
+            }
+            for line in section.lines
+        ],
+        "next_cursor": section.cursor,
+    }
+
+
+def name_of(by: str, line: Line, names: Names) -> str | None:
+    """What a cell's key is called; of a field, what its form is called."""
+    known = names.get("form" if by == "field" else by, {})
+    return known.get(line.form or line.key if by == "field" else line.key)
+
+
+def _cell_document(line: Line) -> dict[str, Any]:
+    measures = line.measures
+    if measures is None:
+        return {"withheld": True, "applications": None, "rates": None, "macro": None, "counts": None}
+    macro = None if line.macro is None else {name: mean.as_dict() for name, mean in line.macro.items()}
+    return {
+        "withheld": False,
+        "applications": measures.applications,
+        "rates": {name: rate.as_dict() for name, rate in rates_of(measures).items()},
+        "macro": macro,
+        "counts": counts_document(measures),
+    }
+
+
+def total_rows(total: Line) -> list[tuple[str, str, str, str]]:
+    """Id, names, micro and macro of every rate, as people read them."""
+    if total.measures is None:
+        return [(name, f"{defined.zh} {defined.en}", WITHHELD, "") for name, defined in RATES.items()]
+    rates, means = rates_of(total.measures), total.macro or {}
+    return [
+        (
+            name,
+            f"{defined.zh} {defined.en}",
+            shown(name, rates[name]),
+            shown(name, means[name]) if means else "",
+        )
+        for name, defined in RATES.items()
+    ]
+
+
+def section_columns(rates: Sequence[str]) -> tuple[str, ...]:
+    """The headings of a section's table."""
+    return ("key", "applications", *rates)
+
+
+def section_rows(section: Section, rates: Sequence[str], names: Names) -> list[tuple[str, ...]]:
+    """The lines of a section: key with its name, applications, then those rates."""
+    return [_row(section.by, line, rates, names) for line in section.lines]
+
+
+def _row(by: str, line: Line, rates: Sequence[str], names: Names) -> tuple[str, ...]:
+    name = name_of(by, line, names)
+    path = line.key if line.form is None else f"{line.form} · {line.key}"
+    called = f"{path or '（无）'} {name}" if name else path or "（无）"
+    if line.measures is None:
+        return (called, "<10", *(WITHHELD for _ in rates[:1]), *("" for _ in rates[1:]))
+    found: Mapping[str, Rate] = rates_of(line.measures)
+    return (called, str(line.measures.applications), *(shown(rate, found[rate]) for rate in rates))

@@ -1,0 +1,66 @@
+"""Segments: what kind of subject applied, told by their document alone. Pure.
+
+Reports tell segments apart because they are served unequally: a register of residents knows nothing of a 台胞.
+"""
+
+from collections.abc import Mapping
+
+from field_registry import Subject, SubjectKind
+from field_registry.words import Word
+
+
+class Segment(Word):
+    """Whom an application is for. A closed list: reports and roll-ups are kept by it."""
+
+    resident = "resident"
+    """A person with a mainland resident identity card, or one of the papers that stand for it."""
+    hongkong_macao = "hongkong_macao"
+    taiwan = "taiwan"
+    foreign = "foreign"
+    other_person = "other_person"
+    enterprise = "enterprise"
+    individual_trader = "individual_trader"
+    """个体工商户."""
+    other_organisation = "other_organisation"
+    none = "none"
+    """Nobody was named, or it is about a vehicle or a project alone."""
+
+
+# GA/T 517. 414 is any ordinary passport; whoever has a resident card uses that.
+_OF_DOCUMENT = {
+    **dict.fromkeys(("111", "112", "113", "117"), Segment.resident),
+    **dict.fromkeys(("420", "421", "516"), Segment.hongkong_macao),
+    "511": Segment.taiwan,
+    **dict.fromkeys(("414", "417", "553"), Segment.foreign),
+}
+# 港澳台居民居住证 is numbered like a resident card, from a province of its own.
+_OF_PROVINCE = {"81": Segment.hongkong_macao, "82": Segment.hongkong_macao, "83": Segment.taiwan}
+# GB 32100: 9 is the market regulator, then 1 enterprise, 2 individual trader.
+_OF_REGISTRATION = {"91": Segment.enterprise, "92": Segment.individual_trader}
+_FIRST = ("enterprise", "applicant")
+
+
+def segment_of(subject: Subject | None) -> Segment:
+    """The segment of one subject.
+
+    >>> segment_of(Subject(SubjectKind.organisation, "uscc", "92350582MA2XXXXXXX")).value
+    'individual_trader'
+    """
+    if subject is None:
+        return Segment.none
+    if subject.kind is SubjectKind.person:
+        of_document = _OF_DOCUMENT.get(subject.id_type, Segment.other_person)
+        is_card = of_document is Segment.resident
+        return _OF_PROVINCE.get(subject.id_no[:2], of_document) if is_card else of_document
+    if subject.kind is SubjectKind.organisation:
+        return _OF_REGISTRATION.get(subject.id_no[:2], Segment.other_organisation)
+    return Segment.none
+
+
+def segment_of_application(subjects: Mapping[str, Subject]) -> Segment:
+    """Of an application with those subjects by role: of its enterprise, else its applicant, else whoever is first.
+
+    Who brings a firm's form to the window is not whom it is for.
+    """
+    named = next((subjects[role] for role in _FIRST if role in subjects), None)
+    return segment_of(named or next(iter(subjects.values()), None))
