@@ -18,13 +18,13 @@ __all__ = [
     "Facts",
     "Origin",
     "Shown",
-    "content_of",
     "form_data",
     "layout_on_paper",
     "texts_of",
 ]
 
 _WHOLE = frozenset({FieldKind.signature, FieldKind.consent_box, FieldKind.display, FieldKind.upload})
+_LINE_END = re.compile(r"\r\n|[\r\u2028\u2029]")
 _LONG_WORD = re.compile(r"[!-~]{18,}")
 _BREAK_EVERY = 12
 _BY_HAND = 16
@@ -102,16 +102,12 @@ def form_data(form: Form, shown: Mapping[str, Shown], facts: Facts) -> dict[str,
     }
 
 
-def content_of(data: Mapping[str, Any]) -> dict[str, Any]:
-    """What a document shows of the form itself: all but what stands around it, which differs with every printing."""
-    return {
-        name: data[name] for name in ("form", "version", "name", "matter", "department", "blocks", "legend")
-    }
-
-
 def texts_of(form: Form, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]]:
     """Every text that the document prints, with the path of the field it stands in; "form" for the form's own."""
     yield "form", form.name + form.name_en + form.department + form.matter
+    yield "form", "".join(each.label + each.label_en for each in form.groups)
+    layout = layout_on_paper(form)
+    yield "form", layout.form_no + "".join(cell.text for row in layout.rows for cell in row)
     for each in form.fields:
         yield each.path, each.label + each.label_en
     for path, slot in shown.items():
@@ -239,7 +235,8 @@ def _field(each: Field, slot: Shown | None, legend: "_Legend") -> dict[str, Any]
 
 def _breakable(text: str) -> str:
     """The text with places where a word too long for its cell may go on in the next line; they are not seen."""
-    return _LONG_WORD.sub(lambda found: _BREAK.join(_pieces(found[0])), text)
+    lines = _LINE_END.sub("\n", text)
+    return _LONG_WORD.sub(lambda found: _BREAK.join(_pieces(found[0])), lines)
 
 
 def _pieces(word: str) -> Sequence[str]:

@@ -171,21 +171,29 @@ _SENTENCES: Final[Mapping[str, str]] = {
 
 def _finding(error: jsonschema_rs.ValidationError) -> Finding:
     """A finding in our words: the library's message quotes the instance, which must not leave here."""
-    code = error.kind.name
+    code, kind = error.kind.name, error.kind
     where = [str(step) for step in error.instance_path]
-    limit = ""
-    kind = error.kind
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
         where.append(str(kind.property))
-    elif isinstance(kind, _LIMITED):
-        limit = f" (limit: {kind.limit})"
-    elif isinstance(kind, jsonschema_rs.ValidationErrorKind.Format):
-        limit = f" (format: {kind.format})"
-    return Finding(
-        _pointer(where), code, _SENTENCES.get(code, f"the answers break the rule {code!r}") + limit
-    )
+    sentence = _SENTENCES.get(code, f"the answers break the rule {code!r}")
+    return Finding(_pointer(where), code, sentence + _wanted(kind))
 
 
+def _wanted(kind: jsonschema_rs.ValidationErrorKind) -> str:
+    """What the form's schema asks for, in brackets; "" where that would say no more, or too much to read."""
+    match kind:
+        case jsonschema_rs.ValidationErrorKind.Format():
+            return f" (format: {kind.format})"
+        case jsonschema_rs.ValidationErrorKind.Type():
+            return f" (type: {', '.join(kind.types)})"
+        case jsonschema_rs.ValidationErrorKind.Enum() if len(kind.options) <= _MOST_CHOICES:
+            return f" (choices: {', '.join(str(each) for each in kind.options)})"
+        case jsonschema_rs.ValidationErrorKind.Pattern() if len(kind.pattern) <= _LONGEST_PATTERN:
+            return f" (pattern: {kind.pattern})"
+    return f" (limit: {kind.limit})" if isinstance(kind, _LIMITED) else ""
+
+
+_MOST_CHOICES, _LONGEST_PATTERN = 15, 60
 _LIMITED = (
     jsonschema_rs.ValidationErrorKind.MaxLength,
     jsonschema_rs.ValidationErrorKind.MinLength,

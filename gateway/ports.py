@@ -686,6 +686,14 @@ class Disputes(Protocol):
         """Unanswered tickets of which nobody was reminded since that time, by id."""
         ...
 
+    async def uncounted(self, *, after: str, limit: int) -> Sequence[Dispute]:
+        """Corrected tickets of which it is not settled yet what they change in the counts, by id."""
+        ...
+
+    async def settle(self, dispute_id: str, at: datetime) -> None:
+        """Write that this is settled now; once it is, or where the ticket is not corrected, nothing."""
+        ...
+
     async def counts(self, since: datetime, until: datetime) -> Sequence[DisputeCount]:
         """How the disputes opened in that time stand now, by source and item."""
         ...
@@ -693,7 +701,7 @@ class Disputes(Protocol):
     async def purge(self, before: datetime, entry: Callable[[int], Entry]) -> int:
         """Empty what is sealed in tickets closed before that time and write an entry that counts them; 0 writes none.
 
-        At most 5,000 at once.
+        Messages about them that are settled are forgotten. At most 5,000 at once.
         """
         ...
 

@@ -1,6 +1,6 @@
 """Records the service passes between its rooms: who calls, who works, what was asked. Frozen; no behaviour."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -571,6 +571,8 @@ class Dispute:
     """When the present deadline was set; None while it is the first."""
     steps: int = 0
     """How many steps were taken since it was opened; what a step is compared with before it is written."""
+    counted_at: datetime | None = None
+    """When it was settled what its correction changes in the counts; None before, and of one that is not corrected."""
     wrapped_key: bytes | None = field(default=None, repr=False, compare=False)
     """Of its subject, when it is read."""
 
@@ -794,12 +796,13 @@ class GateRequest(Generic[Outcome]):
 
     `consents`: ids to read, locked, in the transaction. `subjects`: blind index → what to store of the subject if
     it is new. `write`: called there with what was read; pure. It must give an entry whatever it finds: a refusal is an
-    entry too.
+    entry too. `about`: references of subjects whose disputes are wanted, known or not by what else is read.
     """
 
     consents: tuple[str, ...]
     write: Callable[[GateView], GateWrite[Outcome]]
     subjects: Mapping[str, NewSubject] = field(default_factory=dict)
+    about: Collection[str] = ()
 
 
 NO_BOUND_MS = 2**31 - 1

@@ -120,7 +120,8 @@ def fail(sentence: str, code: int = FOUND_FAULTS) -> NoReturn:
 
 def print_json(content: Any) -> None:
     """JSON on stdout, indented."""
-    sys.stdout.write(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE).decode())
+    option = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z
+    sys.stdout.write(orjson.dumps(content, option=option).decode())
     sys.stdout.flush()
 
 

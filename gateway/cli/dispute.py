@@ -128,7 +128,7 @@ async def close(
 @group.command()
 @command
 async def run(state: State = None, as_json: AsJson = False) -> None:
-    """Once what the service does by itself: remind, escalate, deliver messages to webhooks."""
+    """Once what the service does by itself: remind, escalate, count corrections, deliver messages to webhooks."""
     async with runtime_of(state) as runtime:
         pushed = await push_disputes(runtime)
         settings = runtime.settings
@@ -140,6 +140,7 @@ async def run(state: State = None, as_json: AsJson = False) -> None:
     told = {
         "reminded": pushed.reminded,
         "escalated": pushed.escalated,
+        "counted": pushed.counted,
         "delivered": sent.delivered,
         "failed": sent.failed,
         "lost": sent.lost,

@@ -151,17 +151,21 @@ def verify(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Check a receipt or a filled form offline: signature, log proofs, digests, print. Exit 0 sound, 1 not."""
+    """Check a receipt or a filled form offline: signature, log proofs, digests, print. Exit 0 sound, 1 not.
+
+    Without --key and --receipt-key it is shown only that the file agrees with itself, which a forger's may too.
+    """
     try:
         content = file.read_bytes()
         kept = [] if receipt_key is None else _keys_of(receipt_key.read_bytes())
     except (OSError, orjson.JSONDecodeError) as error:
         fail(f"The file cannot be read: {getattr(error, 'strerror', None) or 'it is not JSON'}.", WRONG_USE)
     found = check_paper(content, log_key=key, receipt_keys=kept)
+    is_kept = key is not None and bool(kept)
     if as_json:
-        print_json(found.to_document())
+        print_json({**found.to_document(), "keys_kept": is_kept})
     else:
-        _print_verdict(found, is_kept=key is not None and bool(kept))
+        _print_verdict(found, is_kept=is_kept)
     if found.faults:
         raise typer.Exit(FOUND_FAULTS)
 
@@ -180,14 +184,15 @@ def _print_verdict(found: Verdict, *, is_kept: bool) -> None:
     if found.faults or found.record is None:
         return
     record = found.record
+    verdict = "Sound" if is_kept else "The file agrees with itself"
     told = [
-        f"Sound: receipt {record['number']} ({record['receipt']}) was signed, and its "
+        f"{verdict}: receipt {record['number']} ({record['receipt']}) was signed, and its "
         f"{len(record['entries'])} entries are in the log under a checkpoint of {found.log_size} entries.",
         *found.notes,
     ]
     if not is_kept:
         told.append(
-            "The keys came with the file: compare them with those you have from /v1/audit/key and "
+            "The keys came with the file, as a forger's would: compare them with those you have from /v1/audit/key and "
             "/v1/receipts/keys, or give your own with --key and --receipt-key."
         )
     for line in told:

@@ -28,6 +28,7 @@ from gateway.records import Baseline
 from gateway.reports.backfill import BY, Asked, Report, backfill_report
 from gateway.reports.backfill_document import (
     Names,
+    period_words,
     report_document,
     section_columns,
     section_rows,
@@ -181,8 +182,9 @@ def _listed(text: str, known: Any, option: str) -> tuple[str, ...]:
 
 def _tell(report: Report, rates: tuple[str, ...], names: Names) -> None:
     asked = report.asked
-    period = f"{asked.since or '…'} – {asked.until or '…'}"
-    print_table(f"{DEFINITION}, {period}", ("id", "rate", "micro", "macro"), total_rows(report.total))
+    print_table(
+        f"{DEFINITION}, {period_words(asked)}", ("id", "rate", "micro", "macro"), total_rows(report.total)
+    )
     for section in report.sections:
         print_table(f"by {section.by}", section_columns(rates), section_rows(section, rates, names))
         if section.cursor is not None:
@@ -198,6 +200,9 @@ def _tell_recount(done: Recounted, *, as_json: bool) -> None:
                 "applications": done.applications,
                 "slots": done.slots,
                 "cells": done.cells,
+                "sealed": done.sealed,
+                "bundle_ends": done.bundle_ends,
+                "is_behind": done.is_behind,
                 "equal": not done.differences,
                 "differences": done.differences,
             }
@@ -206,6 +211,16 @@ def _tell_recount(done: Recounted, *, as_json: bool) -> None:
         out.print(
             f"{done.applications} applications, {done.slots} slots, {done.cells} cells counted from the log."
         )
+        if done.sealed:
+            out.print(
+                f"{done.sealed} more have too many slots for a leaf; they open only on the server itself."
+            )
+        if done.is_behind:
+            out.print(
+                f"The bundle ends at {done.bundle_ends}. Applications handed in or corrected later are not in it, but "
+                "in the roll-ups: numbers differ for that alone. Export the log anew to compare.",
+                soft_wrap=True,
+            )
         for each in done.differences:
             out.print(str(each), style="red", markup=False, soft_wrap=True)
         if not done.differences:

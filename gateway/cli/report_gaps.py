@@ -239,7 +239,7 @@ def _print_segments(segments: list[dict[str, Any]]) -> None:
 
 def _read(document: dict[str, Any]) -> str:
     read = document["applications"]
-    return f"{read['read']:,} of {read['of']:,} applications, {document['since']} to {document['until']}"
+    return f"{read['read']:,} of {read['of']:,} applications, {document['from']} to {document['to']}"
 
 
 def _shown(rate: dict[str, Any] | None) -> str | None:

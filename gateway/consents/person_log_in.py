@@ -18,6 +18,7 @@ from gateway.errors import NotAuthenticated
 from gateway.records import ConsentRequest, EntryKind
 from gateway.runtime import Runtime
 from gateway.security import jws
+from gateway.security.assertions import SKEW
 from gateway.security.exchange import check_login
 from gateway.security.oidc_flow import Begun, CodeFlow, Returned
 from gateway.security.refusals import Refusals
@@ -51,7 +52,8 @@ class PersonLogIn:
         settings = self._runtime.settings
         # Somebody may have left themself logged in on a phone that others use as well.
         asked = {"acr_values": " ".join(settings.person_assurance), "prompt": "login"}
-        return await self._flow.begin(scope=settings.person_oidc_scope, carried={"link": link}, **asked)
+        carried = {"link": link, "begun": str(self._runtime.clock().timestamp())}
+        return await self._flow.begin(scope=settings.person_oidc_scope, carried=carried, **asked)
 
     async def finish(self, returned: Returned) -> LoggedIn:
         """Whom the issuer names, at the link they came from. Raises `NotAuthenticated`, `Unavailable`, `Gone`."""
@@ -59,13 +61,18 @@ class PersonLogIn:
         try:
             claims, carried = await self._flow.finish(returned)
             check_login(claims, settings.person_assurance, settings.person_login_age, self._runtime.clock())
+            # Not every issuer heeds `prompt`; and then whoever holds the phone would be whoever used it last.
+            if claims["auth_time"] < float(carried["begun"]) - SKEW.total_seconds():
+                raise jws.Refused("login_too_old")
+            said = tuple(self._subjects(claims))
+            if not said:  # the issuer tells of nobody: no wrong person, and not counted as one
+                raise jws.Refused("identity_missing")
         except jws.Refused as refused:
             await self._note(str(refused))
             raise NotAuthenticated(
                 "login_refused", "The log-in is not accepted. Open the link again, in this browser."
             ) from None
         request = await find_link(carried["link"], self._runtime)
-        said = tuple(self._subjects(claims))
         session = await confirm_log_in(request, said, f"oidc:{claims['acr']}", self._runtime)
         if session is None:
             await self._note("somebody_else")

@@ -34,7 +34,7 @@ from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.pipeline import resolve
 from gateway.runtime import Runtime
 from gateway.submissions.commands import Claim, SubmitCommand
-from gateway.submissions.service import submit
+from gateway.submissions.service import Answer, submit
 
 _ROLES = frozenset({CallerRole.renderer.value, CallerRole.consent_desk.value})
 _AT_A_FORM = timedelta(minutes=9)
@@ -184,26 +184,26 @@ class Month:
             actor=begun.coming.applicant.actor,
         )
         try:
-            await self._hand_in(begun, command)
+            taken = await self._hand_in(begun, command)
         except GatewayError as refusal:
             self.lived.refused[refusal.code] = self.lived.refused.get(refusal.code, 0) + 1
             return
         self.lived.submitted += 1
         self.lived.tests += begun.coming.plan.is_test
-        self.lived.disputed += bool(handed.disputes)
-        self.lived.kept += len(handed.keep)
+        self.lived.disputed += bool(taken["disputes"])
+        self.lived.kept += len(taken["kept"])
 
-    async def _hand_in(self, begun: _Begun, command: SubmitCommand) -> None:
+    async def _hand_in(self, begun: _Begun, command: SubmitCommand) -> Answer:
         resolution_id = begun.answer["id"]
         try:
-            await submit(resolution_id, command, begun.coming.caller, self._runtime)
+            return await submit(resolution_id, command, begun.coming.caller, self._runtime)
         except Conflict as refusal:
             if refusal.code != "consent_ended":
                 raise
             pointers = (each["pointer"].removeprefix("/values/") for each in refusal.errors)
             paths = frozenset(pointer.replace("/", ".") for pointer in pointers)
             owned = replace(command, own_word=paths)
-            await submit(resolution_id, owned, begun.coming.caller, self._runtime)
+            return await submit(resolution_id, owned, begun.coming.caller, self._runtime)
 
     async def _freeze_baselines(self, forms: Sequence[Form]) -> None:
         """The forms as they were on paper: every field was typed."""

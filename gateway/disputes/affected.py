@@ -1,8 +1,8 @@
 """Where a wrong value went: applications handed in with it, and answers that still offer it, found by provenance.
 
 An application used the value when a slot of that item was filled from that source for that person, and the person kept
-it; where they disputed it, its office waits for the answer as much. Nothing is recounted: the slots of an application
-are frozen as they were decided, the disputed one stays disputed, and what others kept in good faith stays kept.
+it; where they disputed it, its office waits for the answer as much. Only the application that the dispute is about is
+counted otherwise (`counting.py`): what others kept in good faith stays kept, in counts that are frozen.
 """
 
 from collections.abc import AsyncIterator

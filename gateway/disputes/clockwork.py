@@ -1,4 +1,4 @@
-"""Reminders and escalation: what the clock does to disputes that nobody has answered.
+"""Reminders and escalation: what the clock does to disputes that nobody has answered; and counts left behind.
 
 Every step is written only if nobody took another one since the ticket was read, so it does not matter how many workers
 do this at once, how often, or where one of them dies.
@@ -9,6 +9,7 @@ from datetime import datetime
 
 from gateway.audit.entries import make_entry
 from gateway.audit.noting import ITSELF
+from gateway.disputes.counting import count_corrections
 from gateway.disputes.deadlines import MOST_LEVELS, Limits, escalated_due, is_overdue, reminder_due
 from gateway.disputes.load import calendar_of
 from gateway.disputes.notices import tell_departments
@@ -23,17 +24,18 @@ _AT_ONCE = 200
 
 @dataclass(frozen=True, slots=True)
 class Pushed:
-    """What one round did."""
+    """What one round did. `counted`: snapshots written for corrections whose worker died before."""
 
     reminded: int = 0
     escalated: int = 0
+    counted: int = 0
 
 
 async def push_disputes(runtime: Runtime) -> Pushed:
-    """Remind of what is due for it and escalate what is overdue; how many of each."""
+    """Remind of what is due for it, escalate what is overdue, count what was corrected; how many of each."""
     now, calendar = runtime.clock(), calendar_of(runtime.settings)
     begun = datetime.combine(day_in_china(now), datetime.min.time(), tzinfo=CHINA)
-    done, after = Pushed(), ""
+    done, after = Pushed(counted=await count_corrections(runtime)), ""
     while page := await runtime.store.disputes.waiting(begun, after=after, limit=_AT_ONCE):
         for dispute in page:
             done = await _push(dispute, now, calendar, runtime, done)

@@ -1,7 +1,7 @@
 """Disputes opened from the ledger or at a desk, listed and read. Opening one is an entry; so is seeing its values."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -10,7 +10,7 @@ from gateway.audit.noting import note
 from gateway.disputes.keeping import Claim, open_claim
 from gateway.disputes.opening import MOST_EVIDENCE, MOST_PIECE, MOST_REASON, make_dispute
 from gateway.disputes.told import as_line, as_own, as_whole
-from gateway.disputes.uses import ShownValue, Wanted, desk_of, find_shown, value_shown
+from gateway.disputes.uses import ShownValue, Wanted, desk_of, find_shown, value_shown, was_masked
 from gateway.errors import Gone, NotAllowed, NotFound, NotValid
 from gateway.identities.persons import are_one, page_of_all
 from gateway.records import Caller, CallerRole, Dispute, DisputeEvent, DisputeState, Entry, EntryKind
@@ -59,6 +59,9 @@ async def open_dispute(command: OpenDispute, caller: Caller, runtime: Runtime) -
     kept = await runtime.store.disputes.add(opened, _entry(opened, shown, caller))
     if kept.id == opened.id:
         runtime.telemetry.entries(EntryKind.dispute_opened)
+    elif caller.person is None and kept.resolution_id != resolution_id:
+        # That it is disputed is the desk's to know; in which of another office's forms it was, is not.
+        kept = replace(kept, path=shown.path, resolution_id=None, submission_id=None)
     return as_line(kept, runtime)
 
 
@@ -106,13 +109,16 @@ async def own_disputes(person: str, runtime: Runtime, *, after: str, limit: int)
 async def read_dispute(dispute_id: str, caller: Caller, runtime: Runtime) -> dict[str, Any]:
     """The ticket with both values, the reason and every step, once it is an entry that they were shown.
 
-    For the person, the desk that was given the value, and the department that owns or supervises the ticket. Raises
-    `NotFound` for a person or desk that it does not concern, `NotAllowed` for another department.
+    For the person, the desk that was given the value, and the department that owns or supervises the ticket. A desk
+    that was given it masked is not shown it here either. Raises `NotFound` for a person or desk that it does not
+    concern, `NotAllowed` for another department.
     """
     dispute = await find_theirs(dispute_id, caller, runtime)
+    hidden = caller.person is None and not owns(dispute, caller) and await was_masked(dispute, runtime)
     facts = {"subject": dispute.subject_ref, "items": [dispute.item], "owner": dispute.department}
     await note(EntryKind.dispute_read, facts, runtime, caller=caller.id, request=dispute.id)
-    return await whole_of(dispute, runtime)
+    told = await whole_of(dispute, runtime)
+    return {**told, "shown": None} if hidden else told
 
 
 async def whole_of(dispute: Dispute, runtime: Runtime) -> dict[str, Any]:

@@ -6,12 +6,14 @@ it was corrected is what its department says, and the next resolution asks it an
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from gateway.audit.entries import make_entry
 from gateway.disputes.affected import Affected, affected_by
+from gateway.disputes.counting import count_correction
 from gateway.disputes.deadlines import Limits, due_at
 from gateway.disputes.keeping import key_of, seal_words
 from gateway.disputes.load import calendar_of
@@ -20,7 +22,7 @@ from gateway.disputes.opening import MOST_REASON
 from gateway.disputes.service import find_theirs, not_the_owner, owns
 from gateway.disputes.told import as_line
 from gateway.disputes.uses import desk_of
-from gateway.errors import BadRequest, Conflict, NotAllowed, NotValid
+from gateway.errors import BadRequest, Conflict, NotAllowed, NotValid, StoreUnavailable
 from gateway.records import Caller, Dispute, DisputeEvent, DisputeState, Entry, EntryKind, Message
 from gateway.runtime import Runtime
 
@@ -101,7 +103,11 @@ async def step_of(
     if used is not None:
         emptied = [each.resolution_id for each in used.drafts]
         taken = replace(taken, empties=emptied, facts={**facts, **_facts_of(used)})
-    return await write_step(after, taken, runtime)
+    closed = await write_step(after, taken, runtime)
+    if how == "correct":
+        with suppress(StoreUnavailable):  # it is corrected, and the clock makes up for the count
+            await count_correction(closed, runtime)
+    return closed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ from forms.definition import Field, Form
 from gateway.audit.entries import open_private, owner_of
 from gateway.errors import NotFound, NotValid
 from gateway.identities.persons import refs_of
-from gateway.records import Caller, Entry, EntryKind
+from gateway.records import Caller, Dispute, Entry, EntryKind
+from gateway.resolution.commands import Delivery
 from gateway.resolution.draft_header import read_header
-from gateway.resolution.drafts import key_of_draft, open_draft
+from gateway.resolution.drafts import ended_of, key_of_draft, open_draft
 from gateway.runtime import Runtime
 
 Leaf = Mapping[str, Any]
@@ -73,9 +74,14 @@ async def find_shown(wanted: Wanted, caller: Caller, runtime: Runtime) -> ShownV
 
 
 async def value_shown(resolution_id: str, path: str, runtime: Runtime) -> Any:
-    """What stood there, from the answer while it is kept; None afterwards. Safe only to be sealed for its subject."""
+    """What stood there, from the answer while it is kept and its consents stand; None afterwards.
+
+    Safe only to be sealed for its subject.
+    """
     draft = await runtime.store.drafts.read(resolution_id)
     if draft is None or draft.sealed is None or draft.valid_until <= runtime.clock():
+        return None
+    if await ended_of(draft, runtime):  # the answer itself is not read again either
         return None
     key = key_of_draft(await runtime.subjects.keys_of(draft.subjects), draft.subjects, runtime.keys)
     if draft.subjects and key is None:
@@ -85,6 +91,15 @@ async def value_shown(resolution_id: str, path: str, runtime: Runtime) -> Any:
     field = orjson.loads(body)["fields"].get(path) or {}
     masked = None if told is None else told.offered.get(path)
     return field.get("value") if masked is None else masked
+
+
+async def was_masked(dispute: Dispute, runtime: Runtime) -> bool:
+    """Whether the desk that was given the value was not shown it, or it is not known any more."""
+    if dispute.resolution_id is None:
+        return True
+    entries = await runtime.store.search.of_requests([dispute.resolution_id], [EntryKind.outcome])
+    outcome = _leaf(entries, EntryKind.outcome)
+    return outcome is None or outcome.get("delivery") != Delivery.values.value
 
 
 async def desk_of(resolution_id: str | None, runtime: Runtime) -> tuple[str, str] | None:

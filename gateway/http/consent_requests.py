@@ -4,7 +4,6 @@ import io
 from datetime import timedelta
 from typing import Any
 
-import orjson
 import segno
 from fastapi import APIRouter, Request, Response
 
@@ -19,6 +18,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_request,
     json_response,
     runtime_of,
@@ -55,10 +55,10 @@ async def post_consent_request(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         asked = await create_request(command, caller, runtime)
-        return asked.request.id, orjson.dumps(_answer(asked, runtime))
+        return asked.request.id, json_bytes(_answer(asked, runtime))
 
     async def replay(request_id: str) -> bytes:
-        return orjson.dumps(_answer(await read_request(request_id, caller, runtime), runtime))
+        return json_bytes(_answer(await read_request(request_id, caller, runtime), runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

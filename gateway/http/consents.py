@@ -5,7 +5,6 @@ from datetime import timedelta
 from enum import Enum, StrEnum
 from typing import Any
 
-import orjson
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
@@ -22,6 +21,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_request,
     json_response,
     page,
@@ -73,10 +73,10 @@ async def post_consent(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         consent = await record_consent(command, caller, runtime)
-        return consent["id"], orjson.dumps(consent)
+        return consent["id"], json_bytes(consent)
 
     async def replay(consent_id: str) -> bytes:
-        return orjson.dumps(await read_consent(consent_id, caller, runtime))
+        return json_bytes(await read_consent(consent_id, caller, runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

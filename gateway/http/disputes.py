@@ -6,7 +6,6 @@ from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.disputes.service import (
@@ -33,6 +32,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_response,
     page,
     runtime_of,
@@ -116,10 +116,10 @@ async def post_dispute(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         opened = await open_dispute(command, caller, runtime)
-        return opened["id"], orjson.dumps(opened)
+        return opened["id"], json_bytes(opened)
 
     async def replay(dispute_id: str) -> bytes:
-        return orjson.dumps(as_line(await find_theirs(dispute_id, caller, runtime), runtime))
+        return json_bytes(as_line(await find_theirs(dispute_id, caller, runtime), runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

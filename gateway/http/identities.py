@@ -1,6 +1,5 @@
 """`/v1/identity-links`: several documents of one subject, linked with evidence and parted again (两证互认)."""
 
-import orjson
 from fastapi import APIRouter, Request, Response
 
 from gateway.http.problems import problem_responses
@@ -10,6 +9,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_request,
     json_response,
     runtime_of,
@@ -45,10 +45,10 @@ async def post_link(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         link = await link_identities(command, caller, runtime)
-        return link["id"], orjson.dumps(link)
+        return link["id"], json_bytes(link)
 
     async def replay(link_id: str) -> bytes:
-        return orjson.dumps(await read_link(link_id, caller, runtime))
+        return json_bytes(await read_link(link_id, caller, runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

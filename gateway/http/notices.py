@@ -3,7 +3,6 @@
 from enum import StrEnum
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.consents.duties import Duty
@@ -23,6 +22,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_request,
     json_response,
     runtime_of,
@@ -79,10 +79,10 @@ async def post_notice(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         given = await give_notice(command, caller, runtime)
-        return given["id"], orjson.dumps(given)
+        return given["id"], json_bytes(given)
 
     async def replay(notice_id: str) -> bytes:
-        return orjson.dumps(await read_given(notice_id, runtime))
+        return json_bytes(await read_given(notice_id, runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

@@ -1,7 +1,6 @@
 """`/v1/reports/backfill…`: rates by form, field, item, source, department … and the slots behind a percentage."""
 
 from datetime import date
-from enum import StrEnum
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
@@ -20,6 +19,7 @@ from gateway.http.routing import (
 )
 from gateway.http.schemas.reports import BackfillReport, SlotPage
 from gateway.records import CallerRole
+from gateway.reports.asking import require_known, require_opened, require_period
 from gateway.reports.backfill import BY, Asked, asked_by, backfill_report
 from gateway.reports.backfill_document import report_document
 from gateway.reports.backfill_slots import OPENED, FoundSlot, Part, SlotsAsked, open_slots
@@ -46,13 +46,16 @@ To = Annotated[Day | None, Query(description="The day before which it ends, in C
 Id = Annotated[str | None, Query(max_length=100)]
 Segment = Annotated[str | None, Query(max_length=24, description="What kind of subject applied.")]
 ByNames = Annotated[str, StringConstraints(pattern=f"^({'|'.join(BY)})(,({'|'.join(BY)}))*$")]
-RateName = StrEnum("RateName", {name: name for name in OPENED})  # type: ignore[misc]
+# Text to us, so that the refusal of M5 can say why; the document names those that open.
+RateName = Annotated[
+    str, StringConstraints(max_length=30), WithJsonSchema({"type": "string", "enum": list(OPENED)})
+]
 
 
 @router.get(
     "/v1/reports/backfill",
     summary="Backfill and the other rates, with their counts",
-    responses={200: {"model": BackfillReport}, **problem_responses(401, 403, 422, 503)},
+    responses={200: {"model": BackfillReport}, **problem_responses(400, 401, 403, 404, 422, 503)},
     openapi_extra=BEARER,
 )
 async def get_backfill(
@@ -86,7 +89,7 @@ async def get_backfill(
 @router.get(
     "/v1/reports/backfill/slots",
     summary="The slots behind a percentage",
-    responses={200: {"model": SlotPage}, **problem_responses(401, 403, 422, 503)},
+    responses={200: {"model": SlotPage}, **problem_responses(400, 401, 403, 404, 422, 503)},
     openapi_extra=BEARER,
 )
 async def get_slots(
@@ -113,9 +116,13 @@ async def get_slots(
     caller = caller_of(request, CallerRole.data_admin, CallerRole.auditor)
     asked = SlotsAsked(
         *(since, to, form, field, item, source, department, matter, segment),
-        *(disposition, outcome, None if rate is None else rate.value, part),
+        *(disposition, outcome, rate, part),
     )
-    found = await open_slots(asked, runtime_of(request), caller=caller.id, limit=limit, cursor=cursor)
+    runtime = runtime_of(request)
+    require_period(since, to)
+    require_opened(rate)
+    await require_known(form, segment, runtime)
+    found = await open_slots(asked, runtime, caller=caller.id, limit=limit, cursor=cursor)
     slots = [_slot_document(each) for each in found.slots]
     return json_response({"slots": slots, "next_cursor": found.cursor, "is_complete": found.cursor is None})
 

@@ -163,7 +163,12 @@ def language_of(request: Request) -> str:
 
 def json_response(content: Any, status: int = 200) -> Response:
     """An answer serialised once."""
-    return Response(orjson.dumps(content), status_code=status, media_type="application/json")
+    return Response(json_bytes(content), status_code=status, media_type="application/json")
+
+
+def json_bytes(content: Any) -> bytes:
+    """That content as every answer has it: times in UTC end in Z."""
+    return orjson.dumps(content, option=orjson.OPT_UTC_Z)
 
 
 def page(rows: Sequence[T], limit: int, cursor_of: Callable[[T], str]) -> tuple[Sequence[T], str | None]:

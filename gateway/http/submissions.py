@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 
+from field_registry import Tier
 from gateway.audit.entries import rfc3339
 from gateway.http.entries import Instant
 from gateway.http.problems import problem_responses
@@ -16,6 +16,7 @@ from gateway.http.routing import (
     body_of,
     caller_of,
     created_once,
+    json_bytes,
     json_request,
     json_response,
     page,
@@ -51,10 +52,10 @@ async def post_submission(request: Request, resolution_id: str) -> Response:
 
     async def create() -> tuple[str, bytes]:
         answer = await submit(resolution_id, command, caller, runtime)
-        return answer["id"], orjson.dumps(answer)
+        return answer["id"], json_bytes(answer)
 
     async def replay(submission_id: str) -> bytes:
-        return orjson.dumps(await read_submission(submission_id, caller, runtime))
+        return json_bytes(await read_submission(submission_id, caller, runtime))
 
     return await created_once(request, caller, create, replay, status=200)
 
@@ -109,7 +110,7 @@ def _command(body: SubmitBody) -> SubmitCommand:
     return SubmitCommand(
         values=body.values,
         disputes={path: Claim(each.reason, tuple(each.evidence)) for path, each in body.disputes.items()},
-        assisted={path: Assistance(each.tier, each.value) for path, each in body.assisted.items()},
+        assisted={path: Assistance(Tier(each.tier), each.value) for path, each in body.assisted.items()},
         keep=frozenset(body.keep),
         own_word=frozenset(body.own_word),
         is_test=body.test,

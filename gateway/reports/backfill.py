@@ -7,7 +7,7 @@ Inside the hall everything is shown. Others see whole months without filters by 
 applications (`gateway.reports.withholding`); a renderer sees its own department's.
 """
 
-import re
+import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,6 +15,7 @@ from typing import Any
 
 from gateway.errors import NotAllowed, NotValid
 from gateway.records import Caller, CallerRole, CellFilter, CellSum
+from gateway.reports.asking import require_known, require_period
 from gateway.reports.measures import Measures, together
 from gateway.reports.periods import days_only, is_whole_months, stretches
 from gateway.reports.rates import Macro, macro_of
@@ -23,7 +24,7 @@ from gateway.runtime import Runtime
 
 _HALL = frozenset({CallerRole.data_admin, CallerRole.operator, CallerRole.auditor})
 _ALL = 1_000_000
-_DAY = re.compile("[0-9]{8}", re.ASCII)
+_MAC = 32  # characters: 128 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +118,14 @@ def asked_by(caller: Caller, asked: Asked) -> Asked:
 async def backfill_report(asked: Asked, runtime: Runtime, *, limit: int = 100, cursor: str = "") -> Report:
     """The report, each section's first `limit` lines; with `cursor` the lines after it, of the one thing it is by.
 
-    Raises `NotValid` for what the roll-ups do not tell apart, `StoreUnavailable`.
+    Raises `NotValid` for what the roll-ups do not tell apart, for a segment that is none and for a cursor that we did
+    not give, `BadRequest` for a period without days, `NotFound` for an unknown form, `StoreUnavailable`.
     """
     _require(asked, cursor)
+    after = _opened(cursor, asked.by[0], runtime)
+    await require_known(asked.form, asked.segment, runtime)
     total = await _total(asked, runtime)
-    sections = [await _section(name, asked, runtime, limit, cursor) for name in asked.by]
+    sections = [_sealed(await _section(name, asked, runtime, limit, after), runtime) for name in asked.by]
     return Report(asked, total, sections, await runtime.store.rollups.waiting())
 
 
@@ -185,19 +189,36 @@ def _paged(name: str, lines: Sequence[Line], limit: int, cursor: str) -> Section
     return Section(name, shown, _cursor(shown[-1]) if len(rest) > limit else None)
 
 
+def _sealed(section: Section, runtime: Runtime) -> Section:
+    """The same with a cursor that nobody else can make, and that fits no other table."""
+    if section.cursor is None:
+        return section
+    return replace(section, cursor=f"{section.cursor}.{_mac(section.cursor, section.by, runtime)}")
+
+
+def _opened(cursor: str, by: str, runtime: Runtime) -> str:
+    """Where that table goes on; raises `NotValid` for a cursor that was not given for it."""
+    after, _, mac = cursor.rpartition(".")
+    if cursor and not hmac.compare_digest(mac.encode(), _mac(after, by, runtime).encode()):
+        raise _not_valid("cursor", "This cursor belongs to another report. Begin anew without one.")
+    return after
+
+
+def _mac(after: str, by: str, runtime: Runtime) -> str:
+    return runtime.fingerprint(f"\0backfill\0{by}\0{after}".encode())[:_MAC]
+
+
 def _cursor(line: Line) -> str:
     return line.key if line.form is None else f"{line.form}\t{line.key}"
 
 
 def _require(asked: Asked, cursor: str) -> None:
     """Nothing, or `NotValid`: what is kept cannot answer that, or may not."""
+    require_period(asked.since, asked.until)
     whole_months = is_whole_months(asked.since, asked.until)
     dimensions = {BY[name].dimension for name in asked.by}
     if cursor and len(asked.by) > 1:
         raise _not_valid("cursor", "Page through one section at a time: give `by` once.")
-    is_ours = {"field": cursor.count("\t") == 1, "day": _DAY.fullmatch(cursor) is not None}
-    if cursor and not is_ours.get(asked.by[0], True):
-        raise _not_valid("cursor", "This cursor belongs to another report. Begin anew without one.")
     if asked.form is not None and dimensions & {"item", "source"}:
         raise _not_valid(
             "form", "Items and sources are counted over all forms. Use by=field with form, or leave form out."

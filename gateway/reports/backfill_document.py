@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gateway.reports.backfill import Line, Report, Section
+from gateway.reports.backfill import Asked, Line, Report, Section
 from gateway.reports.example import counts_document
+from gateway.reports.naming import key_shown
 from gateway.reports.rates import DEFINITION, RATES, Rate, rates_of, shown
 
 Names = Mapping[str, Mapping[str, str]]
@@ -19,6 +20,7 @@ def report_document(report: Report, names: Names) -> dict[str, Any]:
         "definition": DEFINITION,
         "from": asked.since,
         "to": asked.until,
+        "period": period_words(asked),
         "form": asked.form,
         "department": asked.department,
         "segment": asked.segment,
@@ -29,12 +31,26 @@ def report_document(report: Report, names: Names) -> dict[str, Any]:
     }
 
 
+def period_words(asked: Asked) -> str:
+    """The period in words, for an answer to say what it is of where no day was given.
+
+    >>> period_words(Asked())
+    '从最早至今 / from the beginning until now'
+    """
+    begin, end = ("从最早", "from the beginning"), ("至今", "until now")
+    if asked.since is not None:
+        begin = f"从 {asked.since} ", f"from {asked.since}"
+    if asked.until is not None:
+        end = f"至 {asked.until}（不含）", f"before {asked.until}"
+    return f"{begin[0]}{end[0]} / {begin[1]} {end[1]}"
+
+
 def _section_document(section: Section, names: Names) -> dict[str, Any]:
     return {
         "by": section.by,
         "rows": [
             {
-                "key": line.key,
+                "key": key_shown(section.by, line.key),
                 "form": line.form,
                 "name": name_of(section.by, line, names),
                 **_cell_document(line),
@@ -46,7 +62,9 @@ def _section_document(section: Section, names: Names) -> dict[str, Any]:
 
 
 def name_of(by: str, line: Line, names: Names) -> str | None:
-    """What a cell's key is called; of a field, what its form is called."""
+    """What a cell's key is called; of a field, what its form is called. Matters and departments are their own text."""
+    if by in ("matter", "department"):
+        return line.key or None
     known = names.get("form" if by == "field" else by, {})
     return known.get(line.form or line.key if by == "field" else line.key)
 
@@ -93,8 +111,9 @@ def section_rows(section: Section, rates: Sequence[str], names: Names) -> list[t
 
 def _row(by: str, line: Line, rates: Sequence[str], names: Names) -> tuple[str, ...]:
     name = name_of(by, line, names)
-    path = line.key if line.form is None else f"{line.form} · {line.key}"
-    called = f"{path or '（无）'} {name}" if name else path or "（无）"
+    key = key_shown(by, line.key)
+    path = key if line.form is None else f"{line.form} · {key}"
+    called = f"{path or '（无）'} {name}" if name and name != path else path or "（无）"
     if line.measures is None:
         return (called, "<10", *(WITHHELD for _ in rates[:1]), *("" for _ in rates[1:]))
     found: Mapping[str, Rate] = rates_of(line.measures)

@@ -8,7 +8,7 @@ import re
 from datetime import date, timedelta
 
 from gateway.audit.entries import make_entry
-from gateway.errors import NotFound, NotValid
+from gateway.errors import Conflict, NotFound, NotValid
 from gateway.records import Baseline, EntryKind
 from gateway.runtime import Runtime
 
@@ -52,7 +52,13 @@ async def freeze_baseline(
     facts = {"form": form_id, "name": name, "dated": dated.isoformat(), "slots": slots}
     entry = make_entry(entry_id, EntryKind.baseline_frozen, now, caller=caller, request=None, facts=facts)
     frozen = Baseline(form_id, name, dated, slots, now, caller, entry_id)
-    await runtime.store.rollups.add_baseline(frozen, entry)
+    try:
+        await runtime.store.rollups.add_baseline(frozen, entry)
+    except Conflict:
+        raise Conflict(
+            "baseline_taken",
+            f"The name {name} is taken: {form_id} has a baseline of that name, and it is never changed. Take another.",
+        ) from None
     runtime.telemetry.entries(EntryKind.baseline_frozen)
     runtime.baselines.pop(form_id, None)
     return frozen

@@ -57,8 +57,8 @@ def exempt_document(
 ) -> dict[str, Any]:
     """The list as JSON: shares of all lines, and those to be shown. `observed`: whether counts may be told."""
     return {
-        "since": period.since.isoformat(),
-        "until": period.until.isoformat(),
+        "from": period.since.isoformat(),
+        "to": period.until.isoformat(),
         "exempt": share_exempt(lines).as_dict(),
         "exempt_required": share_exempt(line for line in lines if line.material.required).as_dict(),
         "exempt_in_practice": share_observed(lines).as_dict() if observed else None,

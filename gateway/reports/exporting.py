@@ -26,6 +26,7 @@ from gateway.reports.rates import Rate
 from gateway.reports.repeat_report import repeat_document, repeat_report
 from gateway.reports.survey import Period
 from gateway.runtime import Runtime
+from gateway.submissions.segments import segment_name
 
 ALL = 1_000_000
 """Lines of a section: an export has all of them."""
@@ -110,11 +111,14 @@ async def open_month(month: date, imprint: Imprint, runtime: Runtime) -> OpenMon
 
 def _open_table(by: str, report: Report, names: dict[str, str]) -> OpenTable:
     cells = {_code(by, line): _measured(line) for line in _lines(report, by)}
-    rows = tuple(
-        (code, names.get(code, code) if by == "form" else code, measures)
-        for code, measures in publishable(cells).items()
-    )
+    rows = tuple((code, _name(by, code, names), measures) for code, measures in publishable(cells).items())
     return OpenTable(*_OPEN[by], rows)
+
+
+def _name(by: str, code: str, names: dict[str, str]) -> str:
+    if by == "segment":
+        return segment_name(code)
+    return names.get(code, code) if by == "form" else code
 
 
 def _code(by: str, line: Line) -> str:

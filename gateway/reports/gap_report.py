@@ -92,8 +92,8 @@ def gap_document(report: GapReport, *, skip: int = 0, at_least: int = 0) -> dict
 def extent_document(extent: Extent) -> dict[str, Any]:
     """What a report was made of."""
     return {
-        "since": extent.period.since.isoformat(),
-        "until": extent.period.until.isoformat(),
+        "from": extent.period.since.isoformat(),
+        "to": extent.period.until.isoformat(),
         "applications": {
             "read": extent.read,
             "of": extent.total,

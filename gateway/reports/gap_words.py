@@ -69,7 +69,7 @@ def sentence_of(step: Step, catalogue: Catalogue, extent: Extent) -> tuple[str, 
         f"{'，并'.join(zh for zh, _ in told)}：回填率{'至多' if at_most else ''} {points} 个百分点，"
         f"涉及 {forms} 张表单、每月 {people:,} 人次{who_zh}。",
         f"{' and '.join(en for _, en in told)}: {'at most ' if at_most else ''}{points} points on "
-        f"{forms} form{'' if forms == 1 else 's'}, {people:,} people a month{who_en}.",
+        f"{forms} form{'' if forms == 1 else 's'}, {people:,} {'person' if people == 1 else 'people'} a month{who_en}.",
     )
 
 

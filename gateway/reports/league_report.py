@@ -45,8 +45,8 @@ async def answer_times(period: Period, runtime: Runtime, *, after: str, limit: i
         for form, answers, times in times_by_form(counts)
     ]
     return {
-        "since": period.since.isoformat(),
-        "until": period.until.isoformat(),
+        "from": period.since.isoformat(),
+        "to": period.until.isoformat(),
         "lost_at_most_seconds": LOST_AT_MOST_SECONDS,
         "forms": forms[:limit],
         "next_cursor": forms[limit - 1]["form"] if len(forms) > limit else None,

@@ -13,6 +13,7 @@ from typing import Any
 from field_registry.outcomes import FILLED
 from forms.definition import Field, Form
 from gateway.audit.entries import subjects_of
+from gateway.reports.ledger_submissions import handed_in_text
 from gateway.reports.ledger_words import ACTORS, EVENTS, LABELS, RESULTS, Language, say
 from gateway.reports.use import Result, Use, UsedGround, UsedItem
 from policies.grounds import GroundKind, ReasonCode
@@ -61,7 +62,7 @@ def uses(
         if leaf["kind"] in {"intent", "outcome", "outcome.reread"}:
             by_request.setdefault(leaf["request"], []).append(leaf)
         elif not refs.isdisjoint(subjects_of(leaf)):
-            told.append(_event(leaf, names))
+            told.append(_event(leaf, refs, names))
     for of_request in by_request.values():
         intent = next((leaf for leaf in of_request if leaf["kind"] == "intent"), None)
         if intent is not None and not refs.isdisjoint(subjects_of(intent)):
@@ -109,7 +110,7 @@ def _reread(leaf: Leaf, intent: Leaf, refs: frozenset[str], names: Names) -> Use
     return Use(**head, kind="reread", items=items, result=Result(code, say(RESULTS[code], names.language)))
 
 
-def _event(leaf: Leaf, names: Names) -> Use:
+def _event(leaf: Leaf, refs: frozenset[str], names: Names) -> Use:
     """A step of a consent, a look-up, an erasure …; what an entry does not tell stays out."""
     head, kind = _head(leaf, names), leaf["kind"]
     if kind == "audit.lookup":
@@ -117,6 +118,8 @@ def _event(leaf: Leaf, names: Names) -> Use:
         return Use(**head, kind=kind, result=Result("looked_up", text))
     if kind == "notice.given" and "duties" in leaf:
         return _notice(leaf, names)
+    if kind == "submission.received" and "slots" in leaf:
+        return _handed_in(leaf, refs, names)
     text = say(EVENTS[kind], names.language) if kind in EVENTS else say(RESULTS["noted"], names.language)
     code = kind.removeprefix(_CONSENT) if kind.startswith(_CONSENT) else "noted"
     result = Result(
@@ -135,6 +138,19 @@ def _event(leaf: Leaf, names: Names) -> Use:
         ground=_consent_of(leaf),
         result=result,
     )
+
+
+def _handed_in(leaf: Leaf, refs: frozenset[str], names: Names) -> Use:
+    """A form that was handed in: which one, and what became of the fields that are about this subject."""
+    roles = {role for role, ref in leaf["subjects"].items() if ref in refs}
+    form = names.form(leaf)
+
+    def is_theirs(path: str) -> bool:
+        return form is not None and key_of(path, form)[0] in roles
+
+    text = handed_in_text(leaf, is_theirs, names.items, names.language)
+    result = Result("noted", text or say(EVENTS[leaf["kind"]], names.language))
+    return Use(**_head(leaf, names), **_about(leaf, roles, names), kind=leaf["kind"], result=result)
 
 
 def _notice(leaf: Leaf, names: Names) -> Use:

@@ -22,6 +22,7 @@ _COMMA: Words = ("、", ", ")
 _SEMICOLON: Words = ("；", "; ")
 _COLON: Words = ("：", ": ")
 _BRACKETS: Words = ("（{}）", " ({})")
+_FETCHING = frozenset({"use", "reread", "notice.given"})
 
 
 def lines_of(use: Use, language: Language) -> list[str]:
@@ -30,7 +31,7 @@ def lines_of(use: Use, language: Language) -> list[str]:
         *_pair("matter", use.matter, language),
         *_pair("form", use.form, language),
         *_pair("roles", say(_COMMA, language).join(use.roles), language),
-        *_pair("agreed" if use.result.until else "items", _by_source(use.items, language), language),
+        *_pair(_label_of_items(use), _by_source(use.items, language), language),
         *_pair("refused", _by_reason(use.refused, language), language),
         *_consent(use, language),
         *_pair("ground", _grounds(use.ground, language), language),
@@ -38,6 +39,13 @@ def lines_of(use: Use, language: Language) -> list[str]:
         *_pair("entry", use.entry, language),
     ]
     return [_heading(use, language), *(f"    {line}" for line in told)]
+
+
+def _label_of_items(use: Use) -> str:
+    """What is said of the items: agreed to, fetched, or merely what an event was about."""
+    if use.result.until:
+        return "agreed"
+    return "items" if use.kind in _FETCHING else "about"
 
 
 def _heading(use: Use, language: Language) -> str:

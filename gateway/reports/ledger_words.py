@@ -195,11 +195,22 @@ RESULTS: Mapping[str, Words] = {
     "noted": ("已记录", "Noted"),
 }
 
+DISPOSITIONS: Mapping[str, Words] = {
+    "kept": ("{} 项沿用已填内容", "{} fields kept as they were filled"),
+    "edited": ("{} 项修改", "{} changed"),
+    "disputed": ("{} 项提出异议", "{} disputed"),
+    "cleared": ("{} 项清除", "{} emptied"),
+    "typed": ("{} 项自行填写", "{} typed"),
+}
+"""What became of fields of a form that was handed in; of those left open there is nothing to tell."""
+
 LABELS: Mapping[str, Words] = {
     "matter": ("事项", "Matter"),
     "form": ("表单", "Form"),
     "roles": ("身份", "As"),
     "items": ("调取", "Fetched"),
+    "about": ("数据项", "Items"),
+    "test": ("测试申请", "a test"),
     "agreed": ("同意", "Agreed"),
     "refused": ("未调取", "Not fetched"),
     "denied": ("不同意", "Not agreed"),

@@ -114,7 +114,7 @@ def metadata_of(published: OpenMonth, imprint: Imprint) -> dict[str, Any]:
         "definition": DEFINITION,
         "period": {
             "from": published.month.isoformat(),
-            "until": next_month(published.month).isoformat(),
+            "to": next_month(published.month).isoformat(),
             "zone": "Asia/Shanghai",
         },
         "made_at": hour.isoformat().replace("+00:00", "Z"),

@@ -50,6 +50,8 @@ class Recount:
         self._cells: defaultdict[Cell, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
         self.applications = 0
         self.slots = 0
+        self.sealed = 0
+        """Applications whose slots are more than a leaf holds, and were not handed in opened."""
 
     @property
     def cells(self) -> Mapping[Cell, Counts]:
@@ -79,6 +81,9 @@ class Recount:
             self._count(standing, on)
 
     def _count(self, leaf: Mapping[str, Any], on: date) -> None:
+        if is_sealed(leaf):
+            self.sealed += 1
+            return
         slots = from_facts(leaf["slots"])
         self.applications += 1
         self.slots += len(slots)
@@ -93,6 +98,11 @@ class Recount:
         kept = self._cells[cell]
         for name, each in counts.items():
             kept[name] += each
+
+
+def is_sealed(leaf: Mapping[str, Any]) -> bool:
+    """Whether the slots were too many for a leaf, and stand in the entry's private part."""
+    return "slots" in leaf.get("omitted", ())
 
 
 def _day(written: str) -> date:

@@ -9,16 +9,26 @@ from typing import Any
 
 import orjson
 
+from gateway.audit.entries import open_private, owner_of
 from gateway.audit.looking import note_look
 from gateway.audit.noting import ITSELF
 from gateway.audit.tree import unpack_entries
-from gateway.errors import NotFound
-from gateway.records import CellFilter, EntryFilter, EntryKind
+from gateway.errors import CannotOpen, NotFound
+from gateway.records import CellFilter, Entry, EntryFilter, EntryKind
 from gateway.reports.backfill import BY
 from gateway.reports.folding import fold_waiting
 from gateway.reports.measures import COUNTERS
 from gateway.reports.periods import begins, stretches
-from gateway.reports.recount import CORRECTED, RECEIVED, Cell, Counts, Difference, Recount, differences
+from gateway.reports.recount import (
+    CORRECTED,
+    RECEIVED,
+    Cell,
+    Counts,
+    Difference,
+    Recount,
+    differences,
+    is_sealed,
+)
 from gateway.runtime import Runtime
 
 Leaf = Mapping[str, Any]
@@ -32,12 +42,20 @@ _TABLES = tuple(name for name in BY if name != "day")
 
 @dataclass(frozen=True, slots=True)
 class Recounted:
-    """What a recount came to. `cells`: of the tables of the report. `differences`: the first ones; none when equal."""
+    """What a recount came to. `cells`: of the tables of the report. `differences`: the first ones; none when equal.
+
+    `sealed`: applications that could not be counted, for their slots are more than a leaf holds and do not open here.
+    `bundle_ends`: when the last entry of a bundle was made; None without one. `is_behind`: applications were handed in
+    or corrected after it, which the roll-ups count and the bundle cannot.
+    """
 
     applications: int
     slots: int
     cells: int
     differences: list[Difference]
+    sealed: int = 0
+    bundle_ends: str | None = None
+    is_behind: bool = False
 
 
 async def recount(
@@ -56,14 +74,20 @@ async def recount(
     while await runtime.store.rollups.waiting() and await fold_waiting(runtime):
         pass
     counting = Recount(since, until)
+    ends, is_behind = ("", ""), False
     if bundle is None:
         await _count_entries(counting, since, until, runtime, progress)
         await note_look("recount", runtime, caller=ITSELF, shown=counting.applications)
     else:
         _count_bundle(counting, bundle, progress)
+        ends = _end_of_bundle(bundle)
+        is_behind = await _is_behind(ends[0], until, runtime)
     kept = await _kept(since, until, runtime)
     found = differences(counting.cells, kept)
-    return Recounted(counting.applications, counting.slots, len(counting.cells), found)
+    return Recounted(
+        *(counting.applications, counting.slots, len(counting.cells), found, counting.sealed),
+        *(ends[1] or None, is_behind),
+    )
 
 
 async def _count_entries(
@@ -91,10 +115,22 @@ async def _leaves(
             EntryFilter(kind=kind), after=after, upto=upto, most=_LOOKED_AT, limit=_FOUND
         )
         for entry in page.entries:
-            yield orjson.loads(entry.leaf)
+            leaf = orjson.loads(entry.leaf)
+            yield await _opened(entry, leaf, runtime) if is_sealed(leaf) else leaf
         if page.after is None:
             return
         after = page.after
+
+
+async def _opened(entry: Entry, leaf: dict[str, Any], runtime: Runtime) -> Leaf:
+    """The leaf with the slots that were too many for it; as it is where its subject was erased."""
+    owner = owner_of(leaf)
+    key = None if owner is None else await runtime.subjects.key_for(owner)
+    try:
+        private = open_private(entry, runtime.sealer, key)
+    except CannotOpen:
+        return leaf
+    return {**leaf, "slots": private["omitted"]["slots"], "omitted": []}
 
 
 def _count_bundle(counting: Recount, bundle: Path, progress: Progress) -> None:
@@ -112,6 +148,33 @@ def _leaves_of_bundle(bundle: Path, kind: str) -> Iterator[Leaf]:
         for entry in unpack_entries(member):
             if told in entry and (leaf := orjson.loads(entry))["kind"] == kind:
                 yield leaf
+
+
+def _end_of_bundle(bundle: Path) -> tuple[str, str]:
+    """Id and time of the newest entry among the last of each tile; empty where there is none."""
+    lasts = (orjson.loads(entries[-1]) for member in _members(bundle) if (entries := unpack_entries(member)))
+    return max(((leaf["id"], leaf["at"]) for leaf in lasts), default=("", ""))
+
+
+async def _is_behind(newest: str, until: date | None, runtime: Runtime) -> bool:
+    """Whether this log has applications or corrections after that entry, handed in before `until`."""
+    received, corrected = EntryKind.submission_received, EntryKind.submission_corrected
+    upto = None if until is None else runtime.new_reference("aud", begins(until))
+    # A correction counts on the day of its application, so it may come at any time.
+    kinds = ((received, upto), (corrected, None))
+    return any([await _has_entry(kind, newest, end, runtime) for kind, end in kinds])
+
+
+async def _has_entry(kind: EntryKind, after: str, upto: str | None, runtime: Runtime) -> bool:
+    page_after: str | None = after
+    while page_after is not None:
+        page = await runtime.store.search.scan(
+            EntryFilter(kind=kind), after=page_after, upto=upto, most=_LOOKED_AT, limit=1
+        )
+        if page.entries:
+            return True
+        page_after = page.after
+    return False
 
 
 def _members(bundle: Path) -> Iterator[bytes]:

@@ -5,7 +5,9 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from gateway.reports.backfill import Line, Report
+from gateway.reports.backfill_document import name_of
 from gateway.reports.exporting import Gathered
+from gateway.reports.naming import key_shown
 from gateway.reports.rates import DEFINITION, RATES, Macro, Rate, rates_of
 from gateway.reports.sheets import Cell, Column, Sheet, rate_cells, rate_columns, sheet
 
@@ -112,8 +114,8 @@ def _by(by: str, lines: Sequence[Line], names: Names) -> Sheet:
 
 
 def _cells(by: str, line: Line, told: Iterable[str], names: Names) -> tuple[Cell, ...]:
-    key = line.key or "—"
-    first = (line.form or "", key) if by == "field" else (key, names.get(by, {}).get(key, key))
+    key = key_shown(by, line.key) or "—"
+    first = (line.form or "", key) if by == "field" else (key, name_of(by, line, names) or key)
     if line.measures is None:
         return (*first, None, None, *(None for _ in told for _ in range(3)))
     rates = rates_of(line.measures)

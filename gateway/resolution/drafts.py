@@ -62,7 +62,7 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime, *, l
     if draft is None or draft.caller != caller.id:
         raise NotFound("unknown_resolution", "There is no such resolution of yours; check its id.")
     if draft.sealed is None or runtime.clock() >= draft.valid_until:
-        raise Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
+        raise await _gone(resolution_id, runtime)
     runtime.watch.require_current(sensitive=True)  # a draft does not say; the stricter limit holds
     if not await _pass_gate(draft, caller, runtime):
         raise Gone("consent_ended", "A consent this answer rests on has ended; resolve the form again.")
@@ -76,6 +76,28 @@ async def read_answer(resolution_id: str, caller: Caller, runtime: Runtime, *, l
         return body
     registry = runtime.library.published.registry
     return without_disputed(body, disputed, registry, english=language == "en")
+
+
+async def _gone(resolution_id: str, runtime: Runtime) -> Gone:
+    """Why there is no answer any more, and what to do: one that was handed in is not to be resolved again."""
+    made = await runtime.store.submissions.of_resolution(resolution_id)
+    if made is None:
+        return Gone("resolution_gone", "This answer is no longer valid; resolve the form again.")
+    detail = f"This answer was handed in; read what became of it at `GET /v1/submissions/{made.id}`."
+    return Gone("resolution_gone", detail)
+
+
+async def ended_of(draft: Draft, runtime: Runtime) -> frozenset[str]:
+    """The consents of an answer that stand no more; nothing where it rests on none."""
+    if not draft.consents:
+        return frozenset()
+    now = runtime.clock()
+    stored = await runtime.store.consents.read(draft.consents)
+    return frozenset(
+        each
+        for each in draft.consents
+        if each not in stored or not stands(stored[each].consent.standing, now, count_uses=False).covers
+    )
 
 
 async def _pass_gate(draft: Draft, caller: Caller, runtime: Runtime) -> bool:

@@ -42,6 +42,7 @@ from gateway.resolution.plan import Plan
 from gateway.resolution.settle import Settled, narrow, settle
 from gateway.resolution.shape import shape
 from gateway.runtime import Runtime
+from gateway.submissions.segments import segment_of_application
 from policies import Consent, Decision, Request
 from policies.rejudge import consents_of, rejudge
 
@@ -194,7 +195,8 @@ async def note_release(
         )
 
     again = {} if passage.acquainted is None else passage.acquainted.new_subjects
-    return await runtime.ledger.pass_gate(GateRequest(consents, write, again))
+    about = tuple(passage.subject_refs.values())
+    return await runtime.ledger.pass_gate(GateRequest(consents, write, again, about))
 
 
 def _begun_again(settled: Settled, passage: Passage) -> Settled:
@@ -298,6 +300,7 @@ def _outcome_entry(
         facts={
             **_who_and_why(passage),
             "receipt": ids["receipt"],
+            "segment": segment_of_application(passage.plan.subjects).value,
             "delivery": passage.command.delivery.value,
             "result": "released" if not FILLED.isdisjoint(fields) else "nothing_released",
             "fields": {code.value: paths for code, paths in fields.items()},

@@ -27,7 +27,7 @@ _OTHER_SUBJECT = "That application is about somebody else; nothing was begun fro
 _OTHER_PURPOSE = (
     "That application served another purpose, and what was submitted serves only its own. Nothing was begun."
 )
-_GONE = "What was submitted then is kept no more; nothing was begun from it."
+_GONE = "What was submitted then is kept no more, or was a test; nothing was begun from it."
 _BY_HAND = frozenset({Disposition.typed, Disposition.edited})
 _REGISTERS = frozenset({Tier.A, Tier.B})
 
@@ -53,7 +53,7 @@ async def _recall(passage: Passage, runtime: Runtime) -> Again | Finding:
         return Finding(_POINTER, "again_other_purpose", _OTHER_PURPOSE)
     values = await open_values(made, runtime)
     shots = await runtime.store.submissions.snapshots(made.id)
-    if values is None or not shots:
+    if values is None or not shots or shots[-1].is_test:
         return Finding(_POINTER, "again_gone", _GONE)
     paths = dict(_same_fields(before, made.roles, form, passage.subject_refs))
     typed = {slot.path for slot in shots[-1].slots if _was_typed(slot)}

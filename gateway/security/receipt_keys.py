@@ -19,6 +19,7 @@ from gateway.security.keys import KeyRing
 
 RECEIPT_TYPE = "consent-receipt+jwt"
 CALL_RECEIPT_TYPE = "call-receipt+jwt"
+FORM_TYPE = "filled-form+jwt"
 # Receipts are checked by whatever tool somebody has: RFC 9864 calls it Ed25519 now, and few libraries know that yet.
 ALGORITHM = "EdDSA"
 _PURPOSE = "receipt-signing"

@@ -9,6 +9,8 @@ from sqlalchemy import text as sql_text
 
 from gateway.store.tables import UtcDateTime, metadata
 
+_UNCOUNTED = sql_text("state = 'corrected' AND counted_at IS NULL")
+
 dispute = Table(
     "dispute",
     metadata,
@@ -31,6 +33,9 @@ dispute = Table(
     Column("supervisor", String(100), comment="that must see to it since it was escalated"),
     Column("set_at", UtcDateTime, comment="when the present deadline was set; null while it is the first"),
     Column("steps", Integer, nullable=False, comment="what a step is compared with before it is written"),
+    Column(
+        "counted_at", UtcDateTime, comment="when it was settled what its correction changes in the counts"
+    ),
     Index(None, "subject_ref"),
     Index(None, "department", "id"),
     Index(None, "resolution_id"),
@@ -42,6 +47,7 @@ dispute = Table(
         postgresql_where=sql_text("closed_at IS NULL"),
         sqlite_where=sql_text("closed_at IS NULL"),
     ),
+    Index("ix_dispute_uncounted", "id", postgresql_where=_UNCOUNTED, sqlite_where=_UNCOUNTED),
 )
 
 dispute_event = Table(

@@ -16,8 +16,10 @@ from sqlalchemy import (
     Select,
     bindparam,
     case,
+    delete,
     func,
     insert,
+    literal_column,
     or_,
     select,
     update,
@@ -26,7 +28,7 @@ from sqlalchemy import (
 from gateway.records import Dispute, DisputeCount, DisputeEvent, DisputeState, Entry, Message
 from gateway.store.bulk import among
 from gateway.store.database import Database
-from gateway.store.dispute_tables import dispute, dispute_event
+from gateway.store.dispute_tables import dispute, dispute_event, message
 from gateway.store.log import write_entries
 from gateway.store.messages import insert_messages
 from gateway.store.refusals import already_recorded, is_id
@@ -38,6 +40,8 @@ UNANSWERED = (DisputeState.open, DisputeState.referred)
 """States in which the value is withheld."""
 
 _d, _e = dispute.c, dispute_event.c
+# The state in the text of the statement, not as a parameter: else no partial index serves.
+_UNCOUNTED: list[ColumnElement[bool]] = [_d.state == literal_column("'corrected'"), _d.counted_at.is_(None)]
 _JOINED: Select[Any] = select(dispute, subject.c.wrapped_key).join_from(
     dispute, subject, subject.c.ref == _d.subject_ref
 )
@@ -226,6 +230,16 @@ class SqlDisputes:
         unanswered = [_d.closed_at.is_(None), or_(_d.reminded_at.is_(None), _d.reminded_at < before)]
         return await self._page(unanswered, after, limit)
 
+    async def uncounted(self, *, after: str, limit: int) -> Sequence[Dispute]:
+        """See `gateway.ports.Disputes.uncounted`."""
+        return await self._page(_UNCOUNTED, after, limit)
+
+    async def settle(self, dispute_id: str, at: datetime) -> None:
+        """See `gateway.ports.Disputes.settle`."""
+        settled = update(dispute).where(_d.id == dispute_id, *_UNCOUNTED).values(counted_at=at)
+        if is_id(dispute_id):
+            await self._database.write(lambda connection: connection.execute(settled).close())
+
     async def counts(self, since: datetime, until: datetime) -> Sequence[DisputeCount]:
         """See `gateway.ports.Disputes.counts`."""
 
@@ -258,12 +272,14 @@ class SqlDisputes:
         )
         emptied = update(dispute).where(among(_d.id, "ids")).values(sealed=b"")
         silenced = update(dispute_event).where(among(_e.dispute_id, "ids")).values(sealed=None)
+        forgotten = delete(message).where(among(message.c.about, "ids"), message.c.next_at.is_(None))
 
         def work(connection: Connection) -> int:
             ids = {"ids": list(connection.scalars(over))}
             if ids["ids"]:
                 connection.execute(emptied, ids)
                 connection.execute(silenced, ids)
+                connection.execute(forgotten, ids)
                 write_entries(connection, [entry(len(ids["ids"]))])
             return len(ids["ids"])
 

@@ -47,6 +47,7 @@ _HELD: Select[Any] = (
 )
 _s = subject.c
 _REFS = select(_s.key, _s.ref, _s.wrapped_key, _s.disputed, _s.linked_to).where(among(_s.key, "keys"))
+_BY_REF = select(_s.key, _s.ref, _s.wrapped_key, _s.disputed, _s.linked_to).where(among(_s.ref, "refs"))
 _ERASED = select(subject.c.erased_at).where(subject.c.ref == bindparam("ref"))
 _TAKE = update(consent).where(_c.id == bindparam("consent_id")).values(uses_left=bindparam("left"))
 _TAKE_OFTEN = _TAKE.values(window_began=bindparam("began"), window_uses=bindparam("used"))
@@ -153,6 +154,9 @@ def _read(
     if wanted:
         subjects += subjects_of(connection, wanted)
     refs = {key: ref for key, ref, *_ in subjects}
+    unread = {ref for request in requests for ref in request.about}.difference(refs.values())
+    if unread:  # those that no consent brought along: their disputes may be younger than the first gate
+        subjects += _rows(connection, _BY_REF, {"refs": sorted(unread)})
     wrapped = {ref: key for _, ref, key, *_ in subjects if key is not None}
     disputed = {ref: of_column(text) for _, ref, _, text, _ in subjects if text is not None}
     groups = {group for *_, group in subjects if group is not None}
@@ -175,7 +179,13 @@ def subjects_of(connection: Connection, subjects: Mapping[str, NewSubject]) -> S
 
 def known_subjects(connection: Connection, keys: Sequence[str]) -> Sequence[KnownSubject]:
     """What is known of those that are known."""
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(_REFS, {"keys": keys})]
+    return _rows(connection, _REFS, {"keys": keys})
+
+
+def _rows(
+    connection: Connection, query: Select[Any], wanted: Mapping[str, Sequence[str]]
+) -> list[KnownSubject]:
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query, wanted)]
 
 
 def require_not_erased(connection: Connection, ref: str) -> None:

@@ -102,6 +102,17 @@ class MemoryDisputes:
 
         return self._page(waits, after, limit)
 
+    async def uncounted(self, *, after: str, limit: int) -> Sequence[Dispute]:
+        """See `gateway.ports.Disputes.uncounted`."""
+        return self._page(_is_uncounted, after, limit)
+
+    async def settle(self, dispute_id: str, at: datetime) -> None:
+        """See `gateway.ports.Disputes.settle`."""
+        require_zones(at)
+        found = self._tables.disputes.get(dispute_id)
+        if found is not None and _is_uncounted(found):
+            self._tables.disputes[dispute_id] = replace(found, counted_at=at)
+
     async def counts(self, since: datetime, until: datetime) -> Sequence[DisputeCount]:
         """See `gateway.ports.Disputes.counts`."""
         require_zones(since, until)
@@ -125,6 +136,8 @@ class MemoryDisputes:
         ids = {each.id for each in over}
         for event in [each for each in tables.dispute_events.values() if each.dispute_id in ids]:
             tables.dispute_events[event.id] = replace(event, sealed=None)
+        for told in [one for one in tables.messages.values() if one.about in ids and one.next_at is None]:
+            del tables.messages[told.id]
         if over:
             tables.log(entry(len(over)))
         return len(over)
@@ -136,6 +149,10 @@ class MemoryDisputes:
 
     def _told(self, dispute: Dispute) -> Dispute:
         return replace(dispute, wrapped_key=self._tables.wrapped.get(dispute.subject_ref))
+
+
+def _is_uncounted(each: Dispute) -> bool:
+    return each.state is DisputeState.corrected and each.counted_at is None
 
 
 def _counted(source: str, item: str, states: Sequence[DisputeState]) -> DisputeCount:

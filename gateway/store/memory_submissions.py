@@ -139,7 +139,11 @@ def check_submission(tables: MemoryTables, write: SubmissionWrite) -> None:
     if taken or (is_empty and not write.was_purged):
         raise already_recorded()
     check_values(tables, write.kept)
-    if any(tables.is_erased(dispute.subject_ref) for dispute in write.disputes):
+    about = {
+        *(each.subject_ref for each in write.disputes),
+        *(made.roles.values() if write.was_purged else ()),
+    }
+    if any(tables.is_erased(ref) for ref in about):
         raise already_recorded()
 
 

@@ -6,7 +6,7 @@ and is then refused, as `gateway.store.subjects` says. Documents that are linked
 value stays with the document it was given under, and is found by all of them as long as they are linked.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +65,12 @@ _THEIRS: Select[Any] = (
     .where(_ALIKE, _OFFERED, _c.id > bindparam("after"))
     .order_by(_c.id)
 )
-_ERASED = select(subject.c.ref).where(among(subject.c.ref, "refs"), subject.c.erased_at.is_not(None)).limit(1)
+_LOCK = (
+    select(subject.c.erased_at)
+    .where(among(subject.c.ref, "refs"))
+    .order_by(subject.c.ref)
+    .with_for_update(key_share=True)
+)
 _OF_ITEM = (_ALIKE, _c.item == bindparam("of"), _STANDS)
 _END = (
     update(profile_value)
@@ -151,15 +156,22 @@ def insert_profile_values(connection: Connection, values: Sequence[ProfileValue]
     """
     if not values:
         return
+    lock_subjects(connection, {value.subject_ref for value in values})
     # In one order everywhere: no two that supersede the same values wait in a circle.
     for value in sorted(values, key=lambda value: (value.subject_ref, value.item, value.id)):
         superseded = _ending(value.subject_ref, value.item, value.given_at, ProfileEnd.superseded)
         connection.execute(_END, superseded)
         insert_rows(connection, profile_value, [_row(value)])
-    refs = sorted({value.subject_ref for value in values})
-    if connection.scalar(_ERASED, {"refs": refs}) is not None:
-        raise already_recorded()
     write_entries(connection, [value.told for value in values if value.told is not None])
+
+
+def lock_subjects(connection: Connection, refs: Collection[str]) -> None:
+    """Wait for whoever writes about these subjects, and make others wait; raises `Conflict` where one was erased.
+
+    Before anything else that an erasure writes too, so that neither waits for the other in a circle.
+    """
+    if any(row[0] is not None for row in connection.execute(_LOCK, {"refs": sorted(refs)})):
+        raise already_recorded()
 
 
 def note_differences(connection: Connection, differences: Sequence[ProfileDifference]) -> None:

@@ -185,5 +185,7 @@ def _empty_consents(connection: Connection, ref: str, at: datetime) -> None:
 def _empty_drafts(connection: Connection, ref: str, at: datetime) -> int:
     """How many answers about that subject, among others perhaps, were still kept."""
     ids = answers_about(connection, ref, at)
+    # Answers first: that waits for whoever hands one of them in at this moment.
+    emptied = empty_answers(connection, ids)
     empty_submissions(connection, ref, ids)
-    return empty_answers(connection, ids)
+    return emptied

@@ -29,7 +29,7 @@ from gateway.store.database import Database
 from gateway.store.disputes import insert_disputes
 from gateway.store.log import write_entries
 from gateway.store.profile_tables import profile_value
-from gateway.store.profiles import insert_profile_values
+from gateway.store.profiles import insert_profile_values, lock_subjects
 from gateway.store.refusals import already_recorded, is_id
 from gateway.store.submission_tables import (
     snapshot,
@@ -174,6 +174,9 @@ def write_submissions(connection: Connection, writes: Sequence[SubmissionWrite])
     """
     if not writes:
         return
+    about = _subjects_of(writes)
+    if about:
+        lock_subjects(connection, about)
     for write in writes:
         if not write.was_purged:
             emptied = connection.execute(_EMPTY_DRAFT, {"draft": write.submission.resolution_id})
@@ -184,6 +187,17 @@ def write_submissions(connection: Connection, writes: Sequence[SubmissionWrite])
     _insert_snapshots(connection, [write.snapshot for write in writes])
     insert_profile_values(connection, [value for write in writes for value in write.kept])
     insert_disputes(connection, [dispute for write in writes for dispute in write.disputes])
+
+
+def _subjects_of(writes: Sequence[SubmissionWrite]) -> set[str]:
+    """Those about whom more is written than an erasure finds by their draft.
+
+    A draft that was empty before tells no erasure that it is handed in at this moment; the subject's row does.
+    """
+    kept = {value.subject_ref for write in writes for value in write.kept}
+    disputing = {dispute.subject_ref for write in writes for dispute in write.disputes}
+    purged = {ref for write in writes if write.was_purged for ref in write.submission.roles.values()}
+    return kept | disputing | purged
 
 
 def empty_submissions(connection: Connection, ref: str, drafts: Sequence[str]) -> None:

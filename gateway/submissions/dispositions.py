@@ -14,11 +14,13 @@ from forms.rows import identity_key
 from gateway.resolution.compiled import CompiledForm
 from gateway.submissions.commands import Assistance, SubmitCommand
 from gateway.submissions.compare import Normal, Sheet, same, sheets_of
+from gateway.submissions.ended import Ended
 from gateway.submissions.offered import ROW_NOT_MATCHED, Offer, Offering
 from gateway.submissions.pairing import Pair, pair_rows
 from gateway.submissions.sent import Sent, rows_sent
 
 NOTHING = Normal(None)
+NONE_ENDED: Ended = {}
 CONSENT_ENDED = "consent_ended"
 REGISTERED = frozenset({Tier.A, Tier.B})
 _D, _O = Disposition, OutcomeCode
@@ -32,8 +34,8 @@ class Judged:
 
     `path`: its own, rows counted as they came back and then those that did not. `sent`: where its value stands in what
     was sent; None for a row that did not come back. `offer`: as it was answered. `tier`: of what was offered, by the
-    gateway or (`is_assisted`) by the caller. `is_disowned`: offered on a consent that has ended since, so that it
-    counts as the person's own word or as nothing.
+    gateway or (`is_assisted`) by the caller. `disowned_as`: the outcome it counts as where it was offered on a consent
+    that has ended since; then it is the person's own word or nothing.
     """
 
     path: str
@@ -45,7 +47,12 @@ class Judged:
     shown: Normal = field(repr=False)
     value: Normal = field(repr=False)
     is_assisted: bool = False
-    is_disowned: bool = False
+    disowned_as: OutcomeCode | None = None
+
+    @property
+    def is_disowned(self) -> bool:
+        """Whether it was offered on a consent that has ended since."""
+        return self.disowned_as is not None
 
     @property
     def is_offered(self) -> bool:
@@ -54,8 +61,8 @@ class Judged:
 
     @property
     def outcome(self) -> OutcomeCode:
-        """What had become of it at resolve; without a ground where that was taken away since."""
-        return _O.no_ground if self.is_disowned else self.offer.outcome
+        """What had become of it at resolve; where its ground is gone since, why."""
+        return self.offer.outcome if self.disowned_as is None else self.disowned_as
 
     @property
     def reason(self) -> str | None:
@@ -79,7 +86,7 @@ def judge(
     offering: Offering,
     sent: Sent,
     command: SubmitCommand,
-    ended: frozenset[str] = frozenset(),
+    ended: Ended = NONE_ENDED,
 ) -> tuple[Judged, ...]:
     """Every slot of the form that is shown and takes an answer, in form order. `ended`: consents that stand no more."""
     judging = _Judging(offering, sent, command, ended, sheets_of(compiled))
@@ -100,7 +107,7 @@ class _Judging:
     offering: Offering
     sent: Sent
     command: SubmitCommand
-    ended: frozenset[str]
+    ended: Ended
     sheets: Mapping[str, Sheet]
 
     def single(self, path: str, sheet: Sheet) -> Iterator[Judged]:
@@ -167,8 +174,8 @@ class _Judging:
         return Offer("", _O.not_found, ROW_NOT_MATCHED, source=source)
 
     def _slot(self, path: str, sent: str | None, sheet: Sheet, offer: Offer, value: Normal) -> Judged:
-        is_disowned = offer.consent in self.ended if offer.consent is not None else False
-        tier = None if is_disowned else offer.tier
+        disowned_as = None if offer.consent is None else self.ended.get(offer.consent)
+        tier = None if disowned_as is not None else offer.tier
         shown = NOTHING if tier is None else sheet.normal(offer.value)
         assisted = self._assistance(sent) if offer.tier is None else None
         if assisted is not None:
@@ -176,7 +183,7 @@ class _Judging:
         disputed = tier in REGISTERED and sent is not None and sent in self.command.disputes
         disposition = _D.disputed if disputed else disposition_of(tier is not None, shown, value)
         return Judged(
-            path, sheet, sent, offer, disposition, tier, shown, value, assisted is not None, is_disowned
+            path, sheet, sent, offer, disposition, tier, shown, value, assisted is not None, disowned_as
         )
 
     def _assistance(self, sent: str | None) -> Assistance | None:

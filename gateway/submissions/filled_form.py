@@ -15,23 +15,24 @@ import orjson
 from field_registry import OutcomeCode
 from field_registry.outcomes import FILLED
 from forms.definition import FieldKind, Form
-from forms.print import FORM_SOURCE, Facts, Origin, Shown, content_of, form_data, texts_of
+from forms.print import FORM_SOURCE, Facts, Origin, Shown, form_data, texts_of
 from gateway.audit.entries import canonical
 from gateway.disputes.keeping import open_claim
 from gateway.errors import Gone, NotFound
 from gateway.records import Caller, EntryKind
 from gateway.resolution.drafts import read_answer
 from gateway.runtime import Runtime
-from gateway.security.receipt_keys import ReceiptKeys
+from gateway.security.receipt_keys import FORM_TYPE, ReceiptKeys
 from gateway.submissions.keeping import open_values
-from gateway.submissions.on_paper import Paper, is_own, slots_of
-from gateway.submissions.printing import Sheet, require_glyphs, require_printer
+from gateway.submissions.on_paper import Paper, is_own
+from gateway.submissions.printing import Sheet, press_of, require_glyphs, require_printer
 from gateway.submissions.receipt_claims import digest_of, salt_of, value_digest
 from gateway.submissions.receipt_print import ATTACHED, local, qr_svg
 from gateway.submissions.receipts import Issued, find_receipt, note_issue, prepare, require_reader, url_of
 
 VALUES, PAGE = "values.json", "page.json"
 """Names of the files inside the PDF: the printed values, and what the pages are set from."""
+_DIGEST = "\n内容摘要 Digest SHA-256 "
 _MOST_DISPUTES = 500
 _FILLED = frozenset(code.value for code in FILLED)
 _PREVIEW = "预览：尚未提交，不作为申请材料。 Preview: not handed in."
@@ -70,7 +71,7 @@ async def form_of_resolution(
         values={path: each["value"] for path, each in answer["fields"].items() if each["value"] is not None},
         notice="\n".join((_PREVIEW, _MASKED) if masked else (_PREVIEW,)),
     )
-    return await printed(made, filled, caller, runtime)
+    return await printed(made, filled, caller, runtime, keys=keys)
 
 
 async def form_of_submission(
@@ -97,10 +98,13 @@ async def form_of_submission(
             "The values of this submission are no longer kept; its receipt can still be printed.",
         )
     told = await find_receipt(made.resolution_id, runtime)
-    issued = await prepare(told, runtime, keys=keys, log_keys=log_keys, with_officer=True)
+    # Who prints for another is not told who worked: that is opened with a reason.
+    issued = await prepare(told, runtime, keys=keys, log_keys=log_keys, with_officer=noted_as is None)
     claims = await _claims(made.resolution_id, runtime)
     masked = told.leaf["delivery"] != "values"
-    paper = Paper(issued.story, slots_of(issued.story), claims, masked=masked)
+    # Not the entry's: of a very long form that lacks them, and what came from a source would pass for typed.
+    frozen = (await runtime.store.submissions.snapshots(made.id))[0]
+    paper = Paper(issued.story, {slot.path: slot for slot in frozen.slots}, claims, masked=masked)
     shown = paper.shown()
     values = {path: each for path, each in issued.story.values.items() if not masked or is_own(shown[path])}
     return await printed(
@@ -113,6 +117,7 @@ async def form_of_submission(
         ),
         noted_as or caller,
         runtime,
+        keys=keys,
     )
 
 
@@ -126,29 +131,56 @@ async def _claims(resolution: str, runtime: Runtime) -> dict[str, Any]:
     return shown
 
 
-async def printed(made: Issued, filled: Filled, caller: Caller, runtime: Runtime) -> Sheet:
+async def printed(
+    made: Issued, filled: Filled, caller: Caller, runtime: Runtime, *, keys: ReceiptKeys
+) -> Sheet:
     """The form as a document to be set, once its printing is durable. Every character was found in the font."""
     form, now = made.story.form, runtime.clock()
-    shown = {**_constants(form), **filled.shown}
-    require_glyphs(texts_of(form, shown))
-    values = _values(made, filled, content_of(form_data(form, shown, Facts())), runtime)
-    digest = digest_of(values["stated"])
-    await note_issue(EntryKind.form_printed, made, digest, caller, runtime, submission=filled.submission)
     officer = made.document["officer"] or {}
     facts = Facts(
         number=made.record["number"],
         case=officer.get("case") or "",
-        qr=qr_svg(url_of(made.record["number"], digest, runtime)),
         footer=f"凭证编号 {made.record['number']} · 打印时间 {_at(now)}",
-        remarks=f"{_HOW}\n内容摘要 Digest SHA-256 {digest}",
+        remarks=_HOW,
         notice=filled.notice,
     )
-    data = form_data(form, shown, facts)
-    attached = _attachments(made, {**values, "digest": digest}, data)
-    return Sheet(FORM_SOURCE, {**data, "attachments": attached}, now)
+    shown = {**_constants(form), **filled.shown}
+    require_glyphs((*texts_of(form, shown), ("form", facts.case)))
+    page = form_data(form, shown, facts)
+    values = _values(made, filled, page, runtime)
+    digest = digest_of(values["stated"])
+    await note_issue(EntryKind.form_printed, made, digest, caller, runtime, submission=filled.submission)
+    coded = with_code(page, digest, url_of(made.record["number"], digest, runtime))
+    signed = keys.sign(_claims_of(made, digest, coded, now, runtime), FORM_TYPE)
+    attached = _attachments(made, {**values, "digest": digest, "signed": signed}, coded)
+    return Sheet(FORM_SOURCE, {**coded, "attachments": attached}, now)
 
 
-def _values(made: Issued, filled: Filled, content: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
+def _claims_of(
+    made: Issued, digest: str, page: Mapping[str, Any], now: datetime, runtime: Runtime
+) -> dict[str, Any]:
+    """What is signed of a paper: its digest, all of its pages, and by which press they are set."""
+    return {
+        "iss": runtime.settings.issuer,
+        "iat": int(now.timestamp()),
+        "jti": made.record["receipt"],
+        "digest": digest,
+        "page": digest_of(page),
+        "press": press_of(FORM_SOURCE),
+    }
+
+
+def with_code(page: Mapping[str, Any], digest: str, url: str) -> dict[str, Any]:
+    """What the pages are set from, with what its own digest makes: the code, and the digest to be read."""
+    return {**page, "qr": qr_svg(url), "remarks": f"{page['remarks']}{_DIGEST}{digest}"}
+
+
+def without_code(page: Mapping[str, Any], digest: str) -> dict[str, Any]:
+    """The same as its digest was made of."""
+    return {**page, "qr": "", "remarks": page["remarks"].removesuffix(f"{_DIGEST}{digest}")}
+
+
+def _values(made: Issued, filled: Filled, page: Mapping[str, Any], runtime: Runtime) -> dict[str, Any]:
     """What the paper shows, so that it can be checked: `stated` is what its digest is made of."""
     receipt, form = made.record["receipt"], made.story.form
     boxes = {each.path for each in form.fields if each.kind in (FieldKind.consent_box, FieldKind.signature)}
@@ -157,7 +189,7 @@ def _values(made: Issued, filled: Filled, content: Mapping[str, Any], runtime: R
             "path": path,
             "text": "" if path in boxes else _said(filled.shown[path]),
             "value": value,
-            "salt": salt_of(receipt, made.record["stage"], path, runtime.fingerprint),
+            "salt": salt_of(made.story.salted, path, runtime.fingerprint),
         }
         for path, value in sorted(filled.values.items())
     ]
@@ -165,7 +197,7 @@ def _values(made: Issued, filled: Filled, content: Mapping[str, Any], runtime: R
         "receipt": receipt,
         "receipt_digest": made.digest,
         "form": [form.id, form.version],
-        "page": digest_of(content),
+        "page": digest_of(page),
         "values": {each["path"]: value_digest(each["salt"], each["path"], each["value"]) for each in listed},
     }
     return {"stated": stated, "values": listed}

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 _UNICODE_FULL = {(3, 10), (0, 4), (0, 6)}
 """Platform and encoding of a table over all of Unicode (OpenType, `cmap`)."""
 _SEGMENTED_COVERAGE = 12
-_LINE_ENDS = frozenset("\n\t")
+_LINE_ENDS = frozenset("\n\r\t\u2028\u2029")
 _INVISIBLE = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF), (0x200B, 0x200D), (0x2060, 0x2060))
 """Variation selectors and joiners: nothing of their own is seen."""
 

@@ -15,6 +15,8 @@ from gateway.resolution.draft_header import DraftHeader
 
 NOT_IN_ROWS_SOURCE = "not_in_rows_source"
 ROW_NOT_MATCHED = "row_not_matched"
+GONE_WITH_IT = "gone_with_it"
+"""Stands for the consent of a value that came on another ground, and was purged with the answer all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,8 @@ class Offer:
     """One slot as it was answered. `value`, `tier`, `consent`, `locked` only where a value was offered.
 
     `source`: which answered or was asked in vain. `consent`: the one that carried the value; None on another ground.
-    `dated`: when the source had recorded the value, and when we asked it; for the receipt.
+    `dated`: when the source had recorded the value, and when we asked it; for the receipt. `mask`: what the caller was
+    shown in the value's stead; None where the value itself was shown.
     """
 
     path: str
@@ -34,6 +37,7 @@ class Offer:
     consent: str | None = None
     locked: bool = False
     dated: tuple[str | None, str] | None = None
+    mask: Any = field(default=None, repr=False)
 
     @property
     def was_typed(self) -> bool:
@@ -119,4 +123,5 @@ def _offer(path: str, said: Mapping[str, Any], header: DraftHeader) -> Offer:
         consent=ground["id"] if ground["kind"] == "consent" else None,
         locked=said["locked"],
         dated=(said["recorded_at"], said["retrieved_at"]),
+        mask=said["display"] if path in header.offered else None,
     )

@@ -12,18 +12,12 @@ from field_registry.display import display_of
 from field_registry.items import Datatype
 from field_registry.outcomes import Disposition
 from forms.print import Origin, Shown
-from gateway.slots import Slot, from_facts
+from gateway.slots import Slot
 from gateway.submissions.receipt_claims import Story, without_row
 from policies.mask import mask
 
 _ASSISTED = frozenset({Tier.D, Tier.E})
 _MARKED = frozenset({Disposition.kept, Disposition.disputed})
-
-
-def slots_of(story: Story) -> dict[str, Slot]:
-    """The slots as they were frozen when the form was handed in, by path."""
-    facts = (story.submission or {}).get("slots", ())
-    return {slot.path: slot for slot in from_facts(facts)}
 
 
 def is_own(slot: Shown) -> bool:
@@ -33,7 +27,9 @@ def is_own(slot: Shown) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Paper:
-    """A form that was handed in. `claims`: slot path → what was offered, of values that are said to be wrong.
+    """A form that was handed in. `slots`: as they were frozen then, by path, all of them.
+
+    `claims`: slot path → what was offered, of values that are said to be wrong.
 
     `masked`: what came from a source was shown to the caller masked, and is printed so.
     """

@@ -19,6 +19,7 @@ from gateway.resolution.drafts import key_of_draft, open_draft
 from gateway.runtime import Runtime
 from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.dispositions import judge
+from gateway.submissions.ended import Ended
 from gateway.submissions.late import keep_typed
 from gateway.submissions.offered import Opened, open_offering
 from gateway.submissions.purged import open_purged
@@ -44,7 +45,7 @@ async def open_found(
     compiled: CompiledForm,
     sent: Sent,
     runtime: Runtime,
-) -> tuple[Opened, frozenset[str]]:
+) -> tuple[Opened, Ended]:
     """The draft opened, and which consents are known to have ended.
 
     Raises `Gone`; what the person typed is then kept, unless one of the subjects was erased.
@@ -56,7 +57,7 @@ async def open_found(
     is_over = runtime.clock() >= draft.valid_until
     opened = _opened(found, key, compiled, runtime)
     if opened is not None and not is_over:
-        return opened, frozenset()
+        return opened, {}
     if draft.sealed is None and not is_over:
         purged = await open_purged(draft, compiled, runtime)
         if purged is not None:
@@ -91,9 +92,8 @@ async def _typed(
         given = _given(entries)
         return {} if given is None else {path: each for path, each in sent.plain.items() if path not in given}
     if opened.is_masked:
-        slots = opened.offering.slots.items()
-        given = {path for path, offer in slots if offer.tier is not None}
-        return {path: each for path, each in sent.plain.items() if path not in given}
+        offered = {path for path, offer in opened.offering.slots.items() if offer.tier is not None}
+        return {path: each for path, each in sent.plain.items() if path not in offered}
     judged = judge(compiled, opened.offering, sent, SubmitCommand({}))
     return {slot.sent: slot.value.value for slot in judged if slot.sent and slot.disposition in _TYPED}
 

@@ -1,11 +1,10 @@
 """Checking a paper offline: a signed file, or a PDF that carries it, against what its pages show.
 
 Of a PDF the signed file inside is checked first; then that the pages print what it states: by setting the receipt once
-more and comparing the text; of a filled form too, from what it is set from, which its digest covers.
+more and comparing text and drawing. Of a filled form too, from what it is set from, which is signed as a whole.
 """
 
 import asyncio
-import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,17 +13,23 @@ from typing import Any
 
 import orjson
 
-from forms.print import FORM_SOURCE, content_of
+from forms.print import FORM_SOURCE
 from gateway.errors import GatewayError, NotInstalled
-from gateway.submissions.filled_form import PAGE, VALUES
-from gateway.submissions.printing import Sheet, print_pdf
-from gateway.submissions.receipt_check import Checked, check_call_receipt, check_value
+from gateway.security.receipt_keys import FORM_TYPE, BadReceipt
+from gateway.submissions.filled_form import PAGE, VALUES, without_code
+from gateway.submissions.pdf_reading import Paper, read_pdf
+from gateway.submissions.printing import Sheet, press_of, print_pdf
+from gateway.submissions.receipt_check import Checked, check_call_receipt, check_value, signed_claims
 from gateway.submissions.receipt_claims import digest_of, value_digest
 from gateway.submissions.receipt_print import ATTACHED, sheet_of
 
+Said = tuple[tuple[str, ...], tuple[str, ...]]
+"""Faults, and what was compared."""
 _UNSEEN = re.compile(r"[\s\u200b\u200c\u200d\ufe00-\ufe0f]+")
-
-
+_OTHER_PRESS = (
+    "The pages were not set by the press at hand, so how they are drawn was not compared: look whether anything was "
+    "painted over, or check with the release that printed them."
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The date of a document that is set for its text alone."""
 
@@ -51,15 +56,6 @@ class Verdict:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class Paper:
-    """A PDF as it is read. `text`: of all its pages. `attached`: file name → content."""
-
-    text: str
-    attached: Mapping[str, bytes]
-    author: str = ""
-
-
 def check_paper(
     content: bytes, *, log_key: str | None = None, receipt_keys: Sequence[Mapping[str, Any]] = ()
 ) -> Verdict:
@@ -68,99 +64,104 @@ def check_paper(
         found = check_call_receipt(content, log_key=log_key, receipt_keys=receipt_keys)
         return Verdict(found.faults, found.record, found.log_size)
     try:
-        paper = _read(content)
+        paper = read_pdf(content)
     except NotInstalled as missing:
         return Verdict((missing.detail,))
-    if paper is None or ATTACHED not in paper.attached:
+    if paper is None:
+        return Verdict(("This PDF cannot be read: it is broken, or protected.",))
+    if ATTACHED not in paper.attached:
         return Verdict((f"This PDF carries no {ATTACHED}: it is no receipt, or that was taken out.",))
     signed = paper.attached[ATTACHED]
     found = check_call_receipt(signed, log_key=log_key, receipt_keys=receipt_keys)
     if found.record is None:
         return Verdict(found.faults)
     document = orjson.loads(signed)
-    faults, notes = _pages(paper, document, found)
+    faults, notes = _pages(paper, document, found, receipt_keys or [document["receipt_key"]])
     return Verdict((*found.faults, *faults), found.record, found.log_size, notes)
 
 
-def _read(content: bytes) -> Paper | None:
-    """The PDF; None for one that cannot be read. Raises `NotInstalled`."""
-    try:
-        from pypdf import PdfReader
-        from pypdf.errors import PyPdfError
-    except ImportError:
-        raise NotInstalled(
-            "print_not_installed",
-            "Reading PDF is not installed here. Install the extra: pip install 'oncegate[print]'; or check the JSON.",
-        ) from None
-    try:
-        reader = PdfReader(io.BytesIO(content))
-        text = "".join(page.extract_text() for page in reader.pages)
-        attached = {name: files[0] for name, files in reader.attachments.items() if len(files) == 1}
-        return Paper(text, attached, _author(reader.metadata))
-    except (PyPdfError, ValueError, KeyError, TypeError, AttributeError, IndexError, RecursionError):
-        return None
-
-
-def _author(metadata: Mapping[str, Any] | None) -> str:
-    return str(metadata.get("/Author", "")) if metadata else ""
-
-
 def _pages(
-    paper: Paper, document: Mapping[str, Any], found: Checked
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    paper: Paper, document: Mapping[str, Any], found: Checked, keys: Sequence[Mapping[str, Any]]
+) -> Said:
     """Faults of what is printed, and what was compared."""
-    if VALUES in paper.attached:
-        return _form(paper, document, found.record or {})
-    return _receipt(paper, document, found.record or {})
+    record = found.record or {}
+    alien = tuple(f"The PDF holds {name}, which this program never writes." for name in paper.alien)
+    is_form = VALUES in paper.attached
+    faults, notes = (
+        _form(paper, document, record, keys) if is_form else _receipt(paper, document, record, found.issuer)
+    )
+    return (*alien, *faults), () if alien else notes
 
 
 # ---------------------------------------------------------------- a receipt
 
 
-def _receipt(
-    paper: Paper, document: Mapping[str, Any], record: Mapping[str, Any]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    faults = [
-        f"The {what} on the pages is not that of the signed receipt."
-        for what, text in (("number", record["number"]), ("digest", document["digest"]))
-        if text not in _seen(paper.text)
-    ]
+def _receipt(paper: Paper, document: Mapping[str, Any], record: Mapping[str, Any], issuer: str) -> Said:
     try:
-        sheet = sheet_of(document, record, issuer=paper.author)
-    except (KeyError, TypeError, ValueError):
-        return (*faults, "The signed receipt cannot be printed again to compare the pages with it."), ()
-    said, notes = _printed_again(paper, sheet)
+        faults = [
+            f"The {what} on the pages is not that of the signed receipt."
+            for what, text in (("number", record["number"]), ("digest", document["digest"]))
+            if text not in _seen(paper.text)
+        ]
+        sheet = sheet_of(document, record, issuer=issuer)
+    except (LookupError, TypeError, ValueError, AttributeError):
+        return ("The signed receipt cannot be printed again to compare the pages with it.",), ()
+    said, notes = _printed_again(paper, sheet, None)
     return (*faults, *said), () if faults else notes
 
 
-def _printed_again(paper: Paper, sheet: Sheet) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Whether the pages show the text of this document; where nothing can be printed, that it was not compared."""
+def _printed_again(paper: Paper, sheet: Sheet, press: str | None) -> Said:
+    """Whether the pages show this document; where nothing can be printed, that it was not compared.
+
+    `press`: by which they were set, where that is signed; else a PDF is believed about what made it.
+    """
     try:
-        again = _read(asyncio.run(print_pdf(sheet)))
+        again = read_pdf(asyncio.run(print_pdf(sheet)))
+        is_alike = again is not None and (
+            press == press_of(sheet.source) if press else paper.maker in ("", again.maker)
+        )
     except NotInstalled:
         return (), ("Printing is not installed here: the pages were not compared word by word.",)
     except GatewayError:
-        again = None
+        again, is_alike = None, False
     if again is None or _seen(again.text) != _seen(paper.text):
         return ("The text on the pages is not what was signed: the paper was changed.",), ()
-    return (), ("The text on the pages is what was signed.",)
+    if again.looks == paper.looks:
+        return (), ("The text on the pages is what was signed.", "The pages are drawn as they were printed.")
+    if is_alike:
+        return (
+            "The pages are not drawn as they were printed: something was painted over, moved or exchanged.",
+        ), ()
+    return (), ("The text on the pages is what was signed.", _OTHER_PRESS)
 
 
 # ---------------------------------------------------------------- a filled form
 
 
 def _form(
-    paper: Paper, document: Mapping[str, Any], record: Mapping[str, Any]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    paper: Paper, document: Mapping[str, Any], record: Mapping[str, Any], keys: Sequence[Mapping[str, Any]]
+) -> Said:
     try:
         values, page = (orjson.loads(paper.attached[name]) for name in (VALUES, PAGE))
-        faults = tuple(_values(values, page, document, record, _seen(paper.text)))
-        number = len(values["values"])
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        claims = signed_claims(values["signed"], keys, FORM_TYPE)
+        faults = (*_signed(claims, values, page), *_values(values, page, document, record, _seen(paper.text)))
+        listed, press = values["values"], str(claims["press"])
+        number = sum(check_value(record, each["path"], each["value"], each["salt"]) for each in listed)
+    except BadReceipt as bad:
+        return (f"The filled form: {bad}",), ()
+    except (LookupError, TypeError, ValueError, AttributeError):
         return (f"The file {VALUES} or {PAGE} inside the PDF is not as this program writes it.",), ()
-    said, notes = _printed_again(paper, Sheet(FORM_SOURCE, page, _EPOCH))
+    said, notes = _printed_again(paper, Sheet(FORM_SOURCE, page, _EPOCH), press)
     vouched = f"{number} printed values are those that the receipt vouches for."
     return (*faults, *said), () if faults else (vouched, *notes)
+
+
+def _signed(claims: Mapping[str, Any], values: Mapping[str, Any], page: Mapping[str, Any]) -> Iterator[str]:
+    """Where this is not the paper that was signed."""
+    if (claims["jti"], claims["digest"]) != (values["stated"]["receipt"], values["digest"]):
+        yield "The values are not those that were signed for."
+    if claims["page"] != digest_of(page):
+        yield "What the pages are set from is not what was signed for."
 
 
 def _values(
@@ -177,8 +178,10 @@ def _values(
         yield "The values belong to another receipt."
     if stated["form"] != [record["form"]["id"], record["form"]["version"]]:
         yield "The values belong to another form."
-    if stated["page"] != digest_of(content_of(page)):
-        yield "What the pages are set from is not what was signed for."
+    if stated["page"] != digest_of(without_code(page, values["digest"])):
+        yield "What the pages are set from is not what the digest on them is of."
+    if sorted(stated["values"]) != [each["path"] for each in values["values"]]:
+        yield "A value was added or taken out."
     vouched = {each["path"]: each["value_digest"] for each in (*record["items"], *record["typed"])}
     cells = set(_cells(page))
     for each in values["values"]:

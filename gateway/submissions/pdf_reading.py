@@ -52,14 +52,16 @@ def read_pdf(content: bytes) -> Paper | None:
             attached={name: files[0] for name, files in reader.attachments.items() if len(files) == 1},
             looks=tuple(_look(page) for page in reader.pages),
             alien=tuple(_alien(reader)),
-            maker=str((reader.metadata or {}).get("/Creator", "")),
+            maker=str(reader.metadata.get("/Creator", "")) if reader.metadata else "",
         )
     except (*broken, RecursionError, NotImplementedError, zlib.error):
         return None
 
 
 def _alien(reader: Any) -> Iterator[str]:
-    yield from (name for name in _ALIEN if name in reader.trailer["/Root"])
+    root = reader.trailer["/Root"]
+    yield from (name for name in _ALIEN if name in root)
+    yield from (name for name in ("/JavaScript",) if name in root.get("/Names", {}))
     yield from (name for page in reader.pages for name in ("/Annots", "/AA") if name in page)
 
 

@@ -21,8 +21,10 @@ def main() -> int:
     """0 and the document, or `BAD_DOCUMENT` and why."""
     job: dict[str, Any] = json.load(sys.stdin.buffer)
     sys.path[:] = job["path"]  # where the service's own packages lie
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # what stands on a document is left in no file
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
-    resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"]))
+    # A second between them: at the hard limit it would be killed without a reason.
+    resource.setrlimit(resource.RLIMIT_CPU, (job["seconds"], job["seconds"] + 1))
     try:
         made = press(job)
     except Unprintable as why:

@@ -6,6 +6,8 @@ fonts are those of the extra `print`, so that a document looks alike wherever it
 """
 
 import asyncio
+import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import signal
@@ -75,6 +77,15 @@ def require_glyphs(texts: Iterable[tuple[str, str]]) -> None:
             "Nothing was printed; write that value by hand, or tell the operator which character it is.",
             errors=findings,
         )
+
+
+def press_of(source: str) -> str:
+    """Which press sets that source: by the same one the same document is drawn alike, to the last line.
+
+    Raises `NotInstalled`.
+    """
+    require_printer()
+    return f"typst {importlib.metadata.version('typst')}, {hashlib.sha256(source.encode()).hexdigest()[:16]}"
 
 
 async def print_pdf(sheet: Sheet, *, seconds: int = PRINT_SECONDS) -> bytes:

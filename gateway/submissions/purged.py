@@ -14,23 +14,20 @@ from field_registry.outcomes import FILLED
 from gateway.records import Draft, EntryKind
 from gateway.resolution.compiled import CompiledForm
 from gateway.runtime import Runtime
-from gateway.submissions.offered import Offer, Offering, Opened, rows_of
+from gateway.submissions.ended import Ended, ended_of
+from gateway.submissions.offered import GONE_WITH_IT, Offer, Offering, Opened, rows_of
 from gateway.submissions.segments import Segment
 from gateway.submissions.sent import field_path
-from policies.consent import stands
-
-GONE_WITH_IT = "gone_with_it"
-"""Stands for the consent of a value that came on another ground, and was purged with the answer all the same."""
 
 
-async def open_purged(
-    draft: Draft, compiled: CompiledForm, runtime: Runtime
-) -> tuple[Opened, frozenset[str]] | None:
+async def open_purged(draft: Draft, compiled: CompiledForm, runtime: Runtime) -> tuple[Opened, Ended] | None:
     """The draft as the log tells it, and what of its ground is gone; None unless a consent it rested on has ended.
 
     None, too, for a form so long that its entries keep the names of fields sealed.
     """
-    ended = await _ended(draft, runtime)
+    stored = await runtime.store.consents.read(draft.consents) if draft.consents else {}
+    consents = {each: of.consent for each, of in stored.items()}
+    ended = ended_of(draft.consents, consents, runtime.clock())
     if not ended:
         return None
     entries = await runtime.store.entries.find(request=draft.id, after="", limit=100)
@@ -45,28 +42,19 @@ async def open_purged(
         roles=intent["subjects"],
         registry=intent["registry"],
         policy=intent["policy"],
-        segment=Segment.none.value,
+        segment=outcome.get("segment", Segment.none.value),
         consents=draft.consents,
         was_purged=True,
     )
-    return opened, ended | {GONE_WITH_IT}
-
-
-async def _ended(draft: Draft, runtime: Runtime) -> frozenset[str]:
-    now = runtime.clock()
-    stored = await runtime.store.consents.read(draft.consents)
-    return frozenset(
-        each
-        for each in draft.consents
-        if each not in stored or not stands(stored[each].consent.standing, now, count_uses=False).covers
-    )
+    # What went with it is no gap either: it is there to be had, by resolving again.
+    return opened, {**ended, GONE_WITH_IT: next(iter(ended.values()))}
 
 
 def _slots(
     compiled: CompiledForm,
     asks: Sequence[Sequence[Any]],
     fields: Mapping[str, Sequence[str]],
-    ended: frozenset[str],
+    ended: Ended,
 ) -> dict[str, Offer]:
     carried: dict[tuple[str, str], tuple[str, str]] = {}
     for role, source, items, allowed, _, footing in asks:

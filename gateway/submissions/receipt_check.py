@@ -29,11 +29,13 @@ class Checked:
     """What a check found. `faults`: one sentence each, none when the receipt holds.
 
     `record`: what it states; None when its signature does not hold. `log_size`: entries under the newest checkpoint.
+    `issuer`: who signed it, by its own word.
     """
 
     faults: tuple[str, ...]
     record: Mapping[str, Any] | None = None
     log_size: int | None = None
+    issuer: str = ""
 
 
 def check_call_receipt(
@@ -49,7 +51,7 @@ def check_call_receipt(
     """
     try:
         file = _file(content)
-        claims = _claims(file["receipt"], receipt_keys or [file["receipt_key"]])
+        claims = signed_claims(file["receipt"], receipt_keys or [file["receipt_key"]], CALL_RECEIPT_TYPE)
         record = claims.get("record")
         if not isinstance(record, dict):
             raise BadReceipt("The signed part holds no record of what was fetched.")
@@ -58,13 +60,14 @@ def check_call_receipt(
     leaves, faults = _leaves(file["entries"])
     faults += tuple(_digests(file, claims, record))
     if leaves is None:
-        return Checked(faults, record)
+        return Checked(faults, record, issuer=str(claims.get("iss")))
     proved, size, places = _proofs(file, claims, [log_key] if log_key else file["verifier_keys"])
     try:
         told = (*_disagreements(record, leaves), *_number(file, record, claims, places))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         told = ("The record or an entry is not of the shape that this program writes.",)
-    return Checked((*faults, *proved, *told, *_officer(file, leaves[0])), record, size)
+    faults += (*proved, *told, *_officer(file, leaves[0]))
+    return Checked(faults, record, size, str(claims.get("iss")))
 
 
 def check_value(record: Mapping[str, Any], path: str, value: object, salt: str) -> bool:
@@ -72,6 +75,17 @@ def check_value(record: Mapping[str, Any], path: str, value: object, salt: str) 
     both = (*record.get("items", ()), *record.get("typed", ()))
     stated = {each["path"]: each["value_digest"] for each in both}.get(path)
     return stated is not None and bool(stated == value_digest(salt, path, value))
+
+
+def signed_claims(compact: str, keys: Sequence[Mapping[str, Any]], kind: str) -> dict[str, Any]:
+    """What the gateway signed, by whichever key fits; raises what the last one found (`BadReceipt`)."""
+    found = BadReceipt("There is no key to check the signature with.")
+    for key in keys:
+        try:
+            return read_receipt(compact, key, kind)
+        except BadReceipt as bad:
+            found = bad
+    raise found
 
 
 # ---------------------------------------------------------------- the file
@@ -100,17 +114,6 @@ def _file(content: bytes) -> dict[str, Any]:
 def _is_entry(each: Any) -> bool:
     parts = ("entry", "leaf", "proof")
     return isinstance(each, dict) and all(isinstance(each.get(name), str) for name in parts)
-
-
-def _claims(compact: str, keys: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What the gateway signed, by whichever key fits; raises what the last one found."""
-    found = BadReceipt("There is no key to check the signature with.")
-    for key in keys:
-        try:
-            return read_receipt(compact, key, CALL_RECEIPT_TYPE)
-        except BadReceipt as bad:
-            found = bad
-    raise found
 
 
 def _leaves(entries: Sequence[Mapping[str, str]]) -> tuple[list[dict[str, Any]] | None, tuple[str, ...]]:

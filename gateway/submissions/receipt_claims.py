@@ -57,6 +57,16 @@ class Story:
         """How far it has come: "resolved", or "submitted"."""
         return "resolved" if self.submission is None else "submitted"
 
+    @property
+    def salted(self) -> str:
+        """What the salts of its values are made from: the receipt, so that a kept value has one digest throughout.
+
+        Where it was delivered masked, the stage too: what the person wrote over a masked value is printed with its
+        salt, by which nobody may guess the value that was offered there.
+        """
+        receipt: str = self.outcome["receipt"]
+        return receipt if self.outcome["delivery"] == "values" else f"{receipt}\0{self.stage}"
+
 
 def number_of(receipt: str, place: int) -> str:
     """The short number of a receipt: where its entry stands in the log, and nine characters that nobody can guess.
@@ -87,13 +97,12 @@ def place_in(number: str) -> tuple[int, str] | None:
 # ---------------------------------------------------------------- digests
 
 
-def salt_of(receipt: str, stage: str, path: str, fingerprint: Callable[[bytes], str]) -> str:
-    """The salt of one value of one receipt, 32 hexadecimal characters: random to whoever lacks the key.
+def salt_of(salted: str, path: str, fingerprint: Callable[[bytes], str]) -> str:
+    """The salt of one value, 32 hexadecimal characters: random to whoever lacks the key. `salted`: see `Story`.
 
-    Of its own for each value: one can be shown without making the others guessable. And for each `stage`: what the
-    person wrote over a masked value is printed with its salt, by which the value offered there must not be guessable.
+    Of its own for each value: one can be shown without making the others guessable.
     """
-    return fingerprint(f"\0receipt-salt\0{receipt}\0{stage}\0{path}".encode())[:32]
+    return fingerprint(f"\0receipt-salt\0{salted}\0{path}".encode())[:32]
 
 
 def value_digest(salt: str, path: str, value: object) -> str:

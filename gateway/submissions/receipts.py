@@ -176,7 +176,7 @@ async def prepare(
     receipt = told.leaf["receipt"]
     number = number_of(receipt, proofs[1].index)
     record = record_of(
-        story, number=number, salt=lambda path: salt_of(receipt, story.stage, path, runtime.fingerprint)
+        story, number=number, salt=lambda path: salt_of(story.salted, path, runtime.fingerprint)
     )
     digest = digest_of(record)
     url = url_of(number, digest, runtime)

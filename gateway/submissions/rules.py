@@ -12,13 +12,14 @@ from datetime import date
 from field_registry import OutcomeCode
 from field_registry.outcomes import Disposition
 from forms.answers import nest, typed_rows
+from forms.definition import FieldKind
 from forms.findings import Finding, pointer_of
 from gateway.profiles.keepable import REMEDIES, refusal_to_keep
 from gateway.resolution.compiled import CompiledForm
 from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.compare import same
 from gateway.submissions.dispositions import REGISTERED, Judged
-from gateway.submissions.offered import Opened
+from gateway.submissions.offered import GONE_WITH_IT, Opened
 from gateway.submissions.sent import Sent
 from policies.purposes import LockedEdits
 
@@ -65,11 +66,23 @@ _LOCKED = "a register gave this value and the form locks it; leave it, or disput
 _REQUIRED = "an answer is missing here"
 _OPEN = "the form wants an answer here; it is taken without, since the register has none that can be used"
 _DISPUTED_OPEN = "the form wants an answer here; it is taken without, since the one offered is disputed"
+_NOT_DECLARED = "the person has to tick this before the form is handed in; send true once they have"
+_NOT_SIGNED = "no signature came with it; the office has to see it on paper"
 _UNREAD = "it cannot be read as what the field asks for, and is kept as it was typed"
 _CONTRADICTION = "two fields ask for the same thing and came back with different answers"
 _TEST = "a test opens no dispute and keeps nothing in anybody's record; both were checked and left"
 _NOT_A_SLOT = "name a field that this form shows with these answers, by its path as in `values`"
 _NOT_OFFERED = "only what was offered can be disputed; nothing was offered here"
+_ALREADY = (
+    "a dispute about this value is open already; no other was opened. Say what is right in the field itself"
+)
+_ENDED = (
+    "the consent this value came by has ended; if the person states it themself, name the field in `own_word`"
+)
+_GONE = (
+    "this stood on another ground and went with the answer when a consent in it ended; resolve again to be offered it, "
+    "or name the field in `own_word` if the person states it themself"
+)
 _DROPPED = "the consent this value came by has ended, so it is not disputed any more; it is gone from here"
 _OWN_RECORD = "this did not come from a register: correct it in the field itself; no dispute was opened"
 _ALREADY_OFFERED = (
@@ -97,6 +110,7 @@ class _Checking:
         yield from self._values()
         yield from self._schema(by_sent)
         yield from self._missing()
+        yield from self._declared()
         yield from self._disputes(by_sent)
         yield from self._assisted(by_sent)
         yield from self._kept(by_sent)
@@ -135,6 +149,17 @@ class _Checking:
             if slot.sheet.field.required and slot.sent is not None and slot.value.value is None:
                 yield _missing(slot)
 
+    def _declared(self) -> Iterator[tuple[Finding, bool]]:
+        """Boxes that have to be ticked, and signatures, which may also stand on paper. Neither is a slot."""
+        for each in self.compiled.form.fields:
+            if not each.required or each.group or not self.sent.is_shown(each.path, each.path):
+                continue
+            value, place = self.sent.values.get(each.path), f"/values{pointer_of(each.path)}"
+            if each.kind is FieldKind.consent_box and (value is None or value.value is not True):
+                yield Finding(place, "required", _NOT_DECLARED), True
+            elif each.kind is FieldKind.signature and value is None:
+                yield Finding(place, "not_signed", _NOT_SIGNED), False
+
     def _disputes(self, by_sent: Mapping[str, Judged]) -> Iterator[tuple[Finding, bool]]:
         for path in self.command.disputes:
             slot, pointer = by_sent.get(path), self._named("disputes", path)
@@ -142,6 +167,8 @@ class _Checking:
                 yield Finding(pointer, "not_a_slot", _NOT_A_SLOT), True
             elif slot.is_disowned:
                 yield Finding(pointer, "dispute_dropped", _DROPPED), False
+            elif slot.outcome is OutcomeCode.disputed:
+                yield Finding(pointer, "already_disputed", _ALREADY), False
             elif slot.tier is None:
                 yield Finding(pointer, "not_offered", _NOT_OFFERED), True
             elif slot.tier not in REGISTERED:
@@ -191,9 +218,8 @@ def _missing(slot: Judged) -> tuple[Finding, bool]:
 
 def needs_own_word(slots: Iterable[Judged], command: SubmitCommand) -> tuple[Finding, ...]:
     """The places whose value came by a consent that has ended, and that nobody states as the person's own word."""
-    detail = "the consent this value came by has ended; if the person states it themself, name the field in `own_word`"
     return tuple(
-        Finding(_place(slot), "consent_ended", detail)
+        Finding(_place(slot), "consent_ended", _GONE if slot.offer.consent == GONE_WITH_IT else _ENDED)
         for slot in slots
         if slot.is_disowned and slot.value.value is not None and slot.sent not in command.own_word
     )

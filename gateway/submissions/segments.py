@@ -26,6 +26,29 @@ class Segment(Word):
     """Nobody was named, or it is about a vehicle or a project alone."""
 
 
+SEGMENT_WORDS: Mapping[Segment, tuple[str, str]] = {
+    Segment.resident: ("内地居民", "mainland resident"),
+    Segment.hongkong_macao: ("港澳居民", "Hong Kong or Macao resident"),
+    Segment.taiwan: ("台湾居民", "Taiwan resident"),
+    Segment.foreign: ("外国人", "foreigner"),
+    Segment.other_person: ("其他个人", "other person"),
+    Segment.enterprise: ("企业", "enterprise"),
+    Segment.individual_trader: ("个体工商户", "individual trader"),
+    Segment.other_organisation: ("其他组织", "other organisation"),
+    Segment.none: ("未指明", "nobody named"),
+}
+"""What each segment is called, in Chinese and in English."""
+
+
+def segment_name(code: str) -> str:
+    """The segment in both languages; the code itself where we know none of that name.
+
+    >>> segment_name("taiwan")
+    '台湾居民 Taiwan resident'
+    """
+    return " ".join(SEGMENT_WORDS[Segment(code)]) if code in set(Segment) else code
+
+
 # GA/T 517. 414 is any ordinary passport; whoever has a resident card uses that.
 _OF_DOCUMENT = {
     **dict.fromkeys(("111", "112", "113", "117"), Segment.resident),

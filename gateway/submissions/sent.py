@@ -11,6 +11,7 @@ from forms.findings import Finding, pointer_of
 from gateway.resolution.compiled import CompiledForm
 from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.compare import Normal, Sheet, sheets_of
+from gateway.submissions.offered import Offering
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ def read_sent(compiled: CompiledForm, command: SubmitCommand) -> Sent:
     """What was sent, read. Total: what is wrong becomes an error, and nothing sent stands in it."""
     form, sheets = compiled.form, sheets_of(compiled)
     answers = flatten(form, command.values)
-    groups = tuple(f"{group.path}." for group in form.groups)
+    groups = _groups(form)
     values = {path: sheets[field_path(path, groups)].normal(value) for path, value in answers.values.items()}
     visible = compiled.visibility.of({path: value.value for path, value in values.items()})
     found = (*answers.findings, *given_twice(form, command.values))
@@ -47,6 +48,31 @@ def read_sent(compiled: CompiledForm, command: SubmitCommand) -> Sent:
     sent = Sent(values, visible, ())
     errors += _misplaced(sent, sheets, groups)
     return Sent(values, visible, tuple(errors))
+
+
+def unmasked(compiled: CompiledForm, command: SubmitCommand, sent: Sent, offering: Offering) -> Sent:
+    """The same where an answer was masked: what came back as the caller was shown it is the value behind the mask.
+
+    Only of the very slot it was shown in. Nothing is told by it that the caller did not know: it was given the mask.
+    """
+    raw = flatten(compiled.form, command.values).values
+    sheets, groups = sheets_of(compiled), _groups(compiled.form)
+    echoed = {
+        path: sheets[field_path(path, groups)].normal(offer.value)
+        for path, offer in offering.slots.items()
+        if offer.mask is not None and raw.get(path) == offer.mask
+    }
+    if not echoed:
+        return sent
+    values = {**sent.values, **echoed}
+    visible = compiled.visibility.of({path: value.value for path, value in values.items()})
+    read = Sent(values, visible, ())
+    unread = tuple(each for each in sent.errors if each.code not in _MISPLACED)
+    return Sent(values, visible, (*unread, *_misplaced(read, sheets, groups)))
+
+
+def _groups(form: Form) -> tuple[str, ...]:
+    return tuple(f"{group.path}." for group in form.groups)
 
 
 def field_path(path: str, groups: tuple[str, ...]) -> str:
@@ -84,6 +110,9 @@ def content_of(sent: Sent, command: SubmitCommand) -> bytes:
         "test": command.is_test,
     }
     return orjson.dumps(said, option=orjson.OPT_SORT_KEYS)
+
+
+_MISPLACED = frozenset({"office_use", "not_a_field", "hidden_field"})
 
 
 def _misplaced(sent: Sent, sheets: Mapping[str, Sheet], groups: tuple[str, ...]) -> Iterator[Finding]:

@@ -4,11 +4,10 @@ Two visits to the database: one reads the draft, the keys of its subjects and wh
 consents that the answer rests on are read again in the transaction that writes, as at every release.
 """
 
-from datetime import datetime
 from typing import Any
 
 from forms.findings import Finding
-from gateway.errors import Conflict, NotFound, NotValid
+from gateway.errors import Conflict, GatewayError, NotFound, NotValid
 from gateway.records import (
     Caller,
     EntryKind,
@@ -25,14 +24,13 @@ from gateway.slots import Snapshot
 from gateway.submissions.answer import answer_of
 from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.dispositions import Judged, judge
-from gateway.submissions.guessing import refusals_held, tell
+from gateway.submissions.ended import Ended, ended_of
+from gateway.submissions.guessing import bounded
 from gateway.submissions.noting import Received, make_write
 from gateway.submissions.obtainable import doubts_of, granted_paths
-from gateway.submissions.offered import Opened
 from gateway.submissions.opening import keys_of, open_found
 from gateway.submissions.rules import Verdict, check, needs_own_word
-from gateway.submissions.sent import content_of, read_sent
-from policies.consent import stands
+from gateway.submissions.sent import content_of, read_sent, unmasked
 from policies.purposes import LockedEdits, Purpose
 
 Answer = dict[str, Any]
@@ -59,6 +57,8 @@ async def submit(resolution_id: str, command: SubmitCommand, caller: Caller, run
 
     keys = keys_of(found, runtime)
     opened, ended = await open_found(found, keys, compiled, sent, runtime)
+    if opened.is_masked:
+        sent = unmasked(compiled, command, sent, opened.offering)
     received = Received(
         compiled=compiled,
         caller=caller,
@@ -72,14 +72,9 @@ async def submit(resolution_id: str, command: SubmitCommand, caller: Caller, run
         keys=keys,
     )
     try:
-        with refusals_held() as refused:
-            made, shot = await _pass_gate(received, ended, runtime)
-    except Conflict as refusal:
-        if refusal.code != "already_recorded":
-            raise
-        return await _overtaken(resolution_id, digest, runtime)
-    if refused.error is not None:
-        raise await tell(refused.error, opened, caller, runtime)
+        made, shot = await _pass_gate(received, ended, runtime)
+    except (NotValid, Conflict) as refusal:
+        return await _overtaken(refusal, received, runtime)
     runtime.telemetry.entries(EntryKind.submission_received)
     return answer_of(made, shot)
 
@@ -106,7 +101,8 @@ async def _again(made: Submission, digest: str, runtime: Runtime) -> Answer:
     if made.digest != digest:
         raise Conflict(
             "already_submitted",
-            "This was handed in before, with other content. Read that at `GET /v1/submissions`, or resolve again.",
+            f"This was handed in before, with other content. Read that at `GET /v1/submissions/{made.id}`, "
+            "or resolve again.",
         )
     return await _answer(made, runtime)
 
@@ -115,17 +111,21 @@ async def _answer(made: Submission, runtime: Runtime) -> Answer:
     return answer_of(made, (await runtime.store.submissions.snapshots(made.id))[-1])
 
 
-async def _overtaken(resolution_id: str, digest: str, runtime: Runtime) -> Answer:
-    """Somebody submitted it, took a consent back or erased a subject between our reading and our writing."""
-    made = await runtime.store.submissions.of_resolution(resolution_id)
+async def _overtaken(refusal: GatewayError, received: Received, runtime: Runtime) -> Answer:
+    """The answer, if somebody submitted it between our reading and our writing, whatever has ended since.
+
+    Else raises why it is refused, or that a consent was taken back or a subject erased meanwhile.
+    """
+    opened = received.opened
+    made = await runtime.store.submissions.of_resolution(opened.draft.id)
     if made is not None:
-        return await _again(made, digest, runtime)
-    raise Conflict("draft_changed", "The answer was withdrawn while it was handed in; send it again.")
+        return await _again(made, received.digest, runtime)
+    if refusal.code == "already_recorded":
+        raise Conflict("draft_changed", "The answer was withdrawn while it was handed in; send it again.")
+    raise await bounded(refusal, opened, received.caller, runtime) from None
 
 
-async def _pass_gate(
-    received: Received, ended: frozenset[str], runtime: Runtime
-) -> tuple[Submission, Snapshot]:
+async def _pass_gate(received: Received, ended: Ended, runtime: Runtime) -> tuple[Submission, Snapshot]:
     """Everything is judged before the gate; again in it only if a consent has ended meanwhile."""
     opened, compiled = received.opened, received.compiled
     slots, verdict = _judged(received, ended, runtime)
@@ -134,7 +134,7 @@ async def _pass_gate(
     def write(view: GateView) -> GateWrite[tuple[Submission, Snapshot]]:
         at = runtime.clock()
         judged, said, open_doubts = slots, verdict, doubts
-        gone = frozenset() if opened.was_purged else _ended(opened, view, at)
+        gone = {} if opened.was_purged else ended_of(opened.draft.consents, view.consents, at)
         if gone:
             judged, said = _judged(received, gone, runtime)
             open_doubts = doubts_of(judged, compiled.registry, runtime.library.published.day)
@@ -145,9 +145,7 @@ async def _pass_gate(
     return await runtime.ledger.pass_gate(GateRequest(opened.consents, write))
 
 
-def _judged(
-    received: Received, ended: frozenset[str], runtime: Runtime
-) -> tuple[tuple[Judged, ...], Verdict]:
+def _judged(received: Received, ended: Ended, runtime: Runtime) -> tuple[tuple[Judged, ...], Verdict]:
     """The slots and what is to be said; raises `NotValid`, or `Conflict` where a consent carried what was not owned."""
     compiled, command, opened = received.compiled, received.command, received.opened
     slots = judge(compiled, opened.offering, received.sent, command, ended)
@@ -175,8 +173,8 @@ _NOT_VALID = (
     "The form was not taken; correct the places that `errors` names and send it again. Nothing was written."
 )
 _CONSENT_ENDED = (
-    "A consent that values of this form came by has ended. Ask for it again, or let the person state the places that "
-    "`errors` names themself and name them in `own_word`."
+    "A consent that values of this form came by has ended. Resolve again, for what stands on other grounds or on a new "
+    "consent; or let the person state the places that `errors` names themself and name them in `own_word`."
 )
 _NEWER = "a newer version of this form is published; this was taken as the version that was resolved"
 
@@ -184,16 +182,6 @@ _NEWER = "a newer version of this form is published; this was taken as the versi
 def _locked_edits(compiled: CompiledForm, runtime: Runtime) -> LockedEdits:
     purposes = runtime.library.published.policy.purposes
     return purposes.get(compiled.form.purpose, _MARKED).locked_edits
-
-
-def _ended(opened: Opened, view: GateView, at: datetime) -> frozenset[str]:
-    """The consents that the answer rests on and that stand no more."""
-    return frozenset(
-        each
-        for each in opened.draft.consents
-        if (consent := view.consents.get(each)) is None
-        or not stands(consent.standing, at, count_uses=False).covers
-    )
 
 
 def _documents(findings: tuple[Finding, ...]) -> list[dict[str, str]]:

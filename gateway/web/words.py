@@ -7,6 +7,14 @@ Words = tuple[str, str]
 """Chinese and English."""
 
 OVER: dict[int, tuple[Words, Words]] = {
+    401: (
+        ("登录未被接受", "The log-in was not accepted"),
+        (
+            "没有显示也没有记录任何内容。请在同一个浏览器里重新打开链接，再登录一次；同时打开几个链接的，逐个办理。",
+            "Nothing was shown or recorded. Open the link again in this browser and log in once more; of several "
+            "links, finish one before you begin the next.",
+        ),
+    ),
     404: (
         ("链接无效", "This link is not valid"),
         ("请重新扫码，或向工作人员索取新的链接。", "Scan the code again, or ask for a new link."),

@@ -1,9 +1,9 @@
 """`make torture`: a seeded storm against a served gateway, and an offline check of what it left behind.
 
-Clients race for one-time consents and withdraw others while the gateway (on PostgreSQL also single workers, the
-database, and the cache they share) gets SIGKILL at random moments and is started again. Then the log is held against
-what the clients were told, exported, and tampered with, as a bundle and in its tables. Exit 0 every promise kept, 1 one
-was broken, 2 it could not be tried.
+Clients race for one-time consents, withdraw others, and hand forms in, some twice at once, while the gateway (on
+PostgreSQL also single workers, the database, and the cache they share) gets SIGKILL at random moments and is started
+again. Then the log is held against what the clients were told, exported, tampered with, as a bundle and in its tables,
+and counted again slot by slot. Exit 0 every promise kept, 1 one was broken, 2 it could not be tried.
 """
 
 import argparse
@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT))
 
 from torture_check import Findings, Stored, check, read  # noqa: E402  (neighbours; this directory is no package)
 from torture_city import Gateway, NotReady, city, postgres, valkey  # noqa: E402
+from torture_recount import Recounted, recounted  # noqa: E402
 from torture_storm import History, Plan, storm  # noqa: E402
 from torture_tables import TableTampering, tamper_tables  # noqa: E402
 from torture_tamper import Tampered, tamper  # noqa: E402
@@ -111,14 +112,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         findings = check(stored, history, gateway.keys, guard, proofs)
         tampered = _tamper(gateway, chosen) if chosen.mutations else None
         tables = _tamper_tables(gateway, stored, chosen) if chosen.table_changes else None
+        counted = recounted(gateway.environment, stored.handed.waiting, findings.counted)
     told = results(chosen, gateway, history, stored, findings, tampered)
     if tables is not None:
         _add_tables(told, tables)
+    _add_recount(told, counted)
     told |= {"storm_seconds": round(took, 1), "proofs_checked": len(proofs)}
     out = chosen.out or RESULTS / f"torture-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
-    print(summary(told, findings))
+    print(summary(told))
     print(f"kept in {os.path.relpath(out, ROOT) if out.is_relative_to(ROOT) else out}")
     return 1 if any(told["violations"].values()) else 0
 
@@ -153,6 +156,7 @@ def results(
         "assertions_tried_again": history.replays,
         "one_time_consents": len(history.once),
         "intents_without_outcome": findings.intents_without_outcome,
+        **findings.handed,
         "entries": len(stored.entries),
         "checkpoints": len(stored.checkpoints),
     }
@@ -171,7 +175,7 @@ def results(
     }
 
 
-def summary(told: dict[str, Any], findings: Findings) -> str:
+def summary(told: dict[str, Any]) -> str:
     """What to quote."""
     kills = ", ".join(f"{number} {kind}" for kind, number in sorted(told["kills"].items()))
     lines = [
@@ -185,6 +189,7 @@ def summary(told: dict[str, Any], findings: Findings) -> str:
         f"{told['entries']} entries, {told['checkpoints']} checkpoints, "
         f"{told['intents_without_outcome']} intents without outcome, {told['proofs_checked']} proofs checked",
     ]
+    lines += _summary_of_handed(told)
     if "mutations" in told:
         lines.append(f"tampering: {told['mutations']['tried']} tried, {told['mutations']['found']} found")
     if "table_changes" in told:
@@ -194,11 +199,26 @@ def summary(told: dict[str, Any], findings: Findings) -> str:
         lines.append(f"changes in the tables: {told['table_changes']['tried']} tried; found {by}")
     broken = {name: number for name, number in told["violations"].items() if number}
     lines.append(f"violations: {broken or 0}")
-    for name, said in findings.violations.items():
+    for name, said in told["broken"].items():
         lines += [f"  {name}: {each}" for each in said[:PROMISES_SHOWN]]
     if told.get("mutations", {}).get("verdict_on_untouched", "sound") != "sound":
         lines.append(f"  the untouched bundle: {told['mutations']['verdict_on_untouched']}")
     return "\n".join(lines)
+
+
+def _summary_of_handed(told: dict[str, Any]) -> list[str]:
+    handed, twice, again = told["submissions"], told["twice"], told["recount"]
+    return [
+        f"submissions: {handed['rows']} ({handed['answered']} answered) in {handed['tries']} tries, "
+        f"{handed['cut_off']} of them cut off; {handed['after_withdrawal']} after a withdrawal, "
+        f"{handed['consent_ended']} refused for one; {handed['edited_slots']} slots edited, "
+        f"{handed['kept_values']} values kept, {handed['disputes']} disputes",
+        f"twice: {twice['same_answer']} given the same answer again ({twice['at_once']} at once), "
+        f"{twice['other_content_refused']} refused as other content",
+        f"recount: {again['applications']} applications, {again['slots']} slots, {again['cells']} cells; "
+        f"{again['folded_in_storm']} snapshots folded during the storm, {again['folded_after']} after it; "
+        f"{again['differences']} differences",
+    ]
 
 
 @contextlib.contextmanager
@@ -242,6 +262,20 @@ def _add_tables(told: dict[str, Any], tables: TableTampering) -> None:
         "tried_by_kind": dict(sorted(tables.tried.items())),
         "missed": list(tables.missed),
         "verdict_on_untouched": tables.why or "sound",
+    }
+
+
+def _add_recount(told: dict[str, Any], counted: Recounted) -> None:
+    told["violations"] |= {"not_recounted": len(counted.differences)}
+    if counted.differences:
+        told["broken"]["not_recounted"] = list(counted.differences)
+    told["recount"] = {
+        "applications": counted.applications,
+        "slots": counted.slots,
+        "cells": counted.cells,
+        "folded_in_storm": counted.folded_in_storm,
+        "folded_after": counted.folded_after,
+        "differences": len(counted.differences),
     }
 
 

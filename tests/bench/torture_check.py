@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import create_engine, text
 from tlog_scales import tlog
 from tlog_scales.signing import Vkey
+from torture_handed import HandedIn, Rows, read_rows
 from torture_storm import History
 
 from gateway.audit.note import Checkpoint, Verifier, open_note
@@ -38,6 +39,7 @@ class Stored:
     """What the database holds. `uses`: consent → uses left, of those that have a limit. `hashes`: level 0, in a row.
 
     `tiles`: every tile by level and index; without them proofs are not made, only those that were handed out checked.
+    `handed`: what was handed in.
     """
 
     entries: Mapping[str, Logged]
@@ -47,18 +49,22 @@ class Stored:
     checkpoints: Sequence[tuple[int, str]] = ()
     hashes: bytes = b""
     tiles: Mapping[TileId, bytes] = field(default_factory=dict)
+    handed: Rows = field(default_factory=Rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
     """`violations`: promise → what broke it; every promise that was looked at is there.
 
-    `intents_without_outcome`: expected after kills. `discarded`: outcomes that the second gate narrowed.
+    `intents_without_outcome`: expected after kills. `discarded`: outcomes that the second gate narrowed. `handed`: how
+    much was handed in, and how much of it twice. `counted`: applications and slots of the log that are no test.
     """
 
     violations: Mapping[str, Sequence[str]]
     intents_without_outcome: int
     discarded: int
+    handed: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    counted: tuple[int, int] = (0, 0)
 
     @property
     def ok(self) -> bool:
@@ -89,6 +95,7 @@ def read(url: str) -> Stored:
             rows("SELECT size, note FROM audit_checkpoint ORDER BY size"),
             b"".join(bytes(row[2]) for row in tiles if row[0] == 0),
             {TileId(row[0], row[1]): bytes(row[2]) for row in tiles},
+            read_rows(rows),
         )
     engine.dispose()
     return stored
@@ -100,6 +107,7 @@ def check(
     """What was promised, and what broke it. `keys`: of the log; `guard`: the note that the guard file holds."""
     verifiers = [Verifier.parse(key) for key in keys]
     intents, outcomes = _by_request(stored, "intent"), _by_request(stored, "outcome")
+    handed = HandedIn(stored.entries, stored.handed, history.handed, history.withdrawn)
     return Findings(
         {
             "released_but_unlogged": list(_unlogged(stored, history, intents)),
@@ -118,9 +126,12 @@ def check(
             "bad_proof": list(_bad_proofs(stored, proofs, verifiers)),
             "receipt_not_proven": list(_unproven(stored, history, verifiers)),
             "assertion_taken_twice": list(history.replayed),
+            **handed.violations(),
         },
         sum(request not in outcomes for request in intents),
         sum(bool(json.loads(each.leaf).get("discarded")) for found in outcomes.values() for each in found),
+        handed.counts(),
+        handed.counted(),
     )
 
 

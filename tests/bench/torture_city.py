@@ -1,4 +1,8 @@
-"""What the storm rages over: a city of one form with six fields, and a gateway that is killed and started again."""
+"""What the storm rages over: a city of one form, and a gateway that is killed and started again.
+
+Six of its fields come from registers, and an owner answers for disputes about them; the seventh from what the person
+let us keep.
+"""
 
 import asyncio
 import contextlib
@@ -41,6 +45,17 @@ HALL, AUDITOR, REPEATER = "torture-hall", "torture-auditor", "torture-repeater"
 REPEATERS_KEY = ECKey.generate_key("P-256", {"kid": "torture", "use": "sig"})
 REPEATERS_KEYS = {"keys": [REPEATERS_KEY.as_dict(private=False)]}
 ITEMS = [item for item in product.ITEMS if item[-1] in "01"][:6]
+WORD = "person.word"
+"""No register has it; the person may keep it in their record."""
+RECORD = {
+    "id": "record",
+    "name": "record",
+    "department": product.DEPARTMENT,
+    "connector": "profile",
+    "tier": "C",
+    "kinds": ["person"],
+    "id_types": ["111"],
+}
 READY_SECONDS = 40.0
 STOP_SECONDS = 30.0
 
@@ -213,12 +228,15 @@ def _write_definitions(directory: Path) -> None:
     rule = {"id": "R-001", "effect": "permit", "why": "bench", "when": {"purposes": ["bench"]}}
     files: dict[str, Any] = {
         "registry/all.yaml": {
-            "items": [{"id": item, "name": item} | people for item in ITEMS],
-            "sources": [product.source(number) for number in range(product.SOURCES)],
-            "bindings": [product.binding(item, product.ITEMS.index(item)) for item in ITEMS],
+            "items": [{"id": item, "name": item} | people for item in [*ITEMS, WORD]],
+            "sources": [*map(product.source, range(product.SOURCES)), RECORD],
+            "bindings": [
+                *(product.binding(item, product.ITEMS.index(item)) for item in ITEMS),
+                {"item": WORD, "source": "record", "attribute": WORD},
+            ],
         },
         "policy/all.yaml": {"purposes": [purpose], "rules": [rule | {"ground": {"kind": "consent"}}]},
-        "forms/torture.yaml": product.form(FORM, ITEMS),
+        "forms/torture.yaml": product.form(FORM, [*ITEMS, WORD]),
     }
     for name, content in files.items():
         path = directory / name

@@ -17,11 +17,14 @@ from typing import Any
 import httpx
 import product
 from joserfc import jwt
-from torture_city import AUDITOR, FORM, HALL, ITEMS, REPEATER, REPEATERS_KEY, Gateway, Valkey
+from torture_city import AUDITOR, FORM, HALL, ITEMS, REPEATER, REPEATERS_KEY, WORD, Gateway, Valkey
+from torture_desk import Desk, Filled, Handing
 
 TOKEN_SECONDS = 200.0
 PATIENCE_SECONDS = 15.0
 PROOFS = 100
+HANDED_IN = 0.3
+"""Share of the filled forms that are handed in; half of those later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,7 @@ class History:
     answers: list[Answer] = field(default_factory=list)
     withdrawn: dict[str, float] = field(default_factory=dict)
     once: set[str] = field(default_factory=set)
+    handed: list[Handing] = field(default_factory=list)
     statuses: Counter[str] = field(default_factory=Counter)
     kills: Counter[str] = field(default_factory=Counter)
     replays: int = 0
@@ -141,13 +145,15 @@ class Clerk:
         self._hotline, self._history = hotline, hotline.history
         self._caller = Caller(hotline)
         self._standing: list[tuple[str, str]] = []
+        self._desk = Desk(self._chance, self._caller.call, self._history.handed, self._history.withdrawn)
+        self._later: list[Filled] = []
 
     async def work(self) -> None:
-        """Rounds until it is over: a race for one use, a plain resolution, a withdrawal under way."""
+        """Rounds until it is over: a race for one use, a plain resolution, a withdrawal under way, a form that waited."""
         try:
             while not self._hotline.is_over:
-                kind = self._chance.choices((self._race, self._resolve_one, self._withdraw), (4, 5, 2))[0]
-                await kind()
+                kinds = (self._race, self._resolve_one, self._withdraw, self._hand_in_one)
+                await self._chance.choices(kinds, (4, 5, 2, 2))[0]()
         finally:
             await self._caller.close()
 
@@ -173,9 +179,19 @@ class Clerk:
         if self._standing:
             place = self._chance.randrange(len(self._standing))
             person, consent = self._standing.pop(place)
+            filled = [await self._resolve(person, consent, hand_in=False) for _ in range(2)]
             using = [self._resolve(person, consent) for _ in range(self._chance.randint(1, 3))]
-            await asyncio.gather(*using, self._end(consent))
+            await asyncio.gather(*using, self._end(consent), self._hand_in(filled[0]))
             await self._resolve(person, consent)
+            await self._hand_in(filled[1])
+
+    async def _hand_in_one(self) -> None:
+        if self._later:
+            await self._hand_in(self._later.pop(self._chance.randrange(len(self._later))))
+
+    async def _hand_in(self, filled: Filled | None) -> None:
+        if filled is not None and filled.values:
+            await self._desk.hand_in(filled)
 
     async def _agree(self, *, once: bool) -> tuple[str, str | None]:
         person = product.id_number(self._chance.randrange(300))
@@ -185,7 +201,7 @@ class Clerk:
             "subject": {"kind": "person", "id_type": "111", "id_no": person},
             "purpose": "bench",
             "form": FORM,
-            "items": [{"item": item} for item in ITEMS],
+            "items": [{"item": item} for item in [*ITEMS, WORD]],
             "recipient_departments": [product.DEPARTMENT],
             "expires_at": (now + timedelta(hours=2)).isoformat(),
             "notice": notice | {"shown_at": now.isoformat(), "channel": "self_service"},
@@ -200,7 +216,8 @@ class Clerk:
             self._history.once.add(consent)
         return person, consent
 
-    async def _resolve(self, person: str, consent: str) -> None:
+    async def _resolve(self, person: str, consent: str, *, hand_in: bool = True) -> Filled | None:
+        """The answer, if there was one. `hand_in`: a share of the answers is, at once or later."""
         body = {
             "form": {"id": FORM, "version": 1},
             "subjects": {"applicant": {"kind": "person", "id_type": "111", "id_no": person}},
@@ -210,18 +227,21 @@ class Clerk:
         await self._hotline.up.wait()
         sent = time.monotonic()
         answer = await self._caller.call("POST", "/v1/resolutions", body)
-        if answer is not None and answer.status_code == 200:
-            told = answer.json()
-            self._history.answers.append(
-                Answer(
-                    told["id"],
-                    told["receipt"]["entry"],
-                    consent,
-                    sent,
-                    time.monotonic(),
-                    sum(each["value"] is not None for each in told["fields"].values()),
-                )
-            )
+        if answer is None or answer.status_code != 200:
+            return None
+        told, received = answer.json(), time.monotonic()
+        fields = told["fields"].items()
+        filled = Filled(
+            told["id"], consent, {path: each["value"] for path, each in fields if each["value"] is not None}
+        )
+        told_of = Answer(told["id"], told["receipt"]["entry"], consent, sent, received, len(filled.values))
+        self._history.answers.append(told_of)
+        if hand_in and filled.values and self._chance.random() < HANDED_IN:
+            if self._chance.random() < 0.5:
+                self._later.append(filled)
+            else:
+                await self._hand_in(filled)
+        return filled
 
     async def _end(self, consent: str) -> None:
         # At the first gate, or while sources are asked.

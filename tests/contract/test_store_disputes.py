@@ -257,6 +257,30 @@ async def test_what_waits_for_the_clock(store: Any, make: Any, opened: Any) -> N
     assert later == [new.id, told.id]
 
 
+async def test_a_correction_is_settled_once(store: Any, make: Any, opened: Any) -> None:
+    """Corrected ones wait to be counted, by id; settled at the first time that is written, and no others."""
+    first, second = await opened(), await opened(item="person.sex")
+    upheld, still_open = await opened(item="person.phone"), await opened(item="person.born")
+    for each, state in ((second, S.corrected), (first, S.corrected), (upheld, S.upheld)):
+        assert await store.disputes.step(*make.dispute_step(each, state), make.entry())
+
+    async def ids(after: str = "", limit: int = 50) -> list[str]:
+        return [each.id for each in await store.disputes.uncounted(after=after, limit=limit)]
+
+    assert (await ids(), await ids(limit=1), await ids(first.id)) == (
+        [first.id, second.id],
+        [first.id],
+        [second.id],
+    )
+    for dispute_id in (first.id, upheld.id, still_open.id, "dsp_none", "\x00"):
+        await store.disputes.settle(dispute_id, make.now)
+    await store.disputes.settle(first.id, make.now + HOUR)
+
+    assert await ids() == [second.id]
+    settled = [(await store.disputes.read(each.id)).counted_at for each in (first, upheld, still_open)]
+    assert settled == [make.now, None, None]
+
+
 async def test_disputes_of_a_resolution(store: Any, make: Any, opened: Any) -> None:
     """Those about its values."""
     one = await opened()
@@ -358,3 +382,34 @@ async def test_messages_page_by_id(store: Any, make: Any, opened: Any) -> None:
 
     assert await store.outbox.about("dsp_1", after=sent[0].id, limit=1) == [sent[1]]
     assert await store.outbox.about("\x00", after="", limit=1) == []
+
+
+async def test_a_gate_that_asks_sees_what_is_disputed_without_a_consent(
+    store: Any, make: Any, opened: Any
+) -> None:
+    """By reference, though no consent and no new subject brings it along; others' disputes only when asked for."""
+    seen: list[Any] = []
+
+    def write(view: Any) -> GateWrite[None]:
+        seen.append(view.disputed.get("sub_1"))
+        return GateWrite(make.entry(), None)
+
+    asking: Any = GateRequest((), write, about=("sub_1", "sub_2", "sub_unknown"))
+    await store.gates.commit([asking])
+    ticket = await opened()
+    await store.gates.commit([asking])
+
+    assert seen == [None, {"person.name": ticket.id}]
+
+
+async def test_messages_go_with_what_they_tell_of(store: Any, make: Any, opened: Any) -> None:
+    """Once a ticket is emptied, what was told of it and is settled is forgotten; what still waits is not."""
+    ticket = await opened()
+    sent, waiting = make.message(about=ticket.id), make.message(about=ticket.id)
+    step = make.dispute_step(ticket, S.upheld, closed_at=make.now - DAY)
+    await store.disputes.step(*step, make.entry(), messages=[sent, waiting])
+    await store.outbox.settle(replace(sent, next_at=None, delivered_at=make.now))
+
+    await store.disputes.purge(make.now, lambda _: make.entry())
+
+    assert [each.id for each in await store.outbox.about(ticket.id, after="", limit=5)] == [waiting.id]

@@ -293,3 +293,16 @@ async def test_sealed_values_can_be_counted_and_renewed(store, make):
 
     assert (await store.submissions.read(made.id)).sealed == b"new\x00values\xff"
     assert await store.cells.count("typed_answers.sealed", after="", limit=5) == (None, {})
+
+
+async def test_own_words_are_not_written_behind_an_erasure(store, make):
+    """Who knows that the draft is empty is refused as well, once a subject of it was erased meanwhile."""
+    draft = await given_draft(store, make, sealed=None)
+    made = submission(make, draft)
+    write = SubmissionWrite(made, snapshot(make, made), was_purged=True)
+    await store.subjects.erase("sub_1", make.now, end=lambda held: None, entry=lambda done: make.entry())
+
+    (refused,) = await store.gates.commit([passage(make, write)])
+
+    assert isinstance(refused, Conflict)
+    assert await store.submissions.read(made.id) is None

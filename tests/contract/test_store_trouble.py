@@ -208,6 +208,8 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ),
         ("disputes", "events"): (("dsp_1",), page),
         ("disputes", "waiting"): ((make.now,), page),
+        ("disputes", "uncounted"): ((), page),
+        ("disputes", "settle"): (("dsp_1", make.now), {}),
         ("disputes", "counts"): ((make.now, make.now), {}),
         ("disputes", "purge"): ((make.now, lambda count: make.entry()), {}),
         ("outbox", "claim"): ((make.now, make.now), {"limit": 5}),

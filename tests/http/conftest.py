@@ -14,6 +14,7 @@ import pytest
 from fastapi import FastAPI
 
 from gateway.app import create_app
+from gateway.ports import Store
 from gateway.records import Operator
 from gateway.runtime import Runtime
 from gateway.security.client_secrets import scrypt_hash
@@ -120,10 +121,10 @@ class Service:
 def make_service(tmp_path: Path) -> Callable[..., Service]:
     """A service with these settings; refusals of log-ins do not take their time."""
 
-    def make(**settings: Any) -> Service:
+    def make(store: Store | None = None, **settings: Any) -> Service:
         clock = Clock()
         config = Settings(state_dir=tmp_path, **settings)
-        app = create_app(config, store=MemoryStore(), clock=clock)
+        app = create_app(config, store=store or MemoryStore(), clock=clock)
         app.state.sessions = Sessions(app.state.runtime, app.state.tokens, refusal_takes=timedelta(0))
         transport = httpx.ASGITransport(app, raise_app_exceptions=True)
         return Service(app, clock, httpx.AsyncClient(transport=transport, base_url=config.public_url))

@@ -118,8 +118,8 @@ async def test_several_tables_at_once(reports: Reports) -> None:
     assert [section["by"] for section in found["sections"]] == list(names)
     for section in found["sections"]:
         assert sum(row["counts"]["eligible"] for row in section["rows"]) == 4
-    assert list(rows(found, 7)) == ["202610"]
-    assert list(rows(found, 8)) == ["20261001", "20261002"]
+    assert list(rows(found, 7)) == ["2026-10"]
+    assert list(rows(found, 8)) == ["2026-10-01", "2026-10-02"]
     assert rows(found, 4)["政务"]["macro"]["M4"] == {"rate": 0.5, "forms": 1}
 
 
@@ -128,7 +128,17 @@ async def test_tables_are_paged(reports: Reports) -> None:
     for form in ("a", "b", "c"):
         await reports.submit(form=form)
 
-    for by, lines in (("form", 3), ("field", 6), ("item", 2), ("department", 1), ("day", 1)):
+    await reports.submit(times=2, segment="taiwan", matter="税")
+    tables = (
+        ("form", 4),
+        ("field", 8),
+        ("item", 2),
+        ("department", 1),
+        ("matter", 2),
+        ("segment", 2),
+        ("day", 2),
+    )
+    for by, lines in tables:
         cursor: str | None = ""
         seen: list[Any] = []
         while cursor is not None:
@@ -152,7 +162,7 @@ async def test_a_period_and_filters_narrow_it(reports: Reports) -> None:
     assert await applications(**{"from": "2026-10-02", "to": "2026-10-04"}) == 2
     assert await applications(segment="taiwan") == 1
     assert await applications(department="政务") == 5
-    assert await applications(form="none") == 0
+    assert await applications(form="review", segment="foreign") == 0
 
 
 @pytest.mark.parametrize(
@@ -164,6 +174,9 @@ async def test_a_period_and_filters_narrow_it(reports: Reports) -> None:
         {"by": ["form", "item"], "cursor": "a"},
         {"by": "field", "cursor": "a"},
         {"by": "day", "cursor": "a"},
+        {"cursor": "a"},
+        {"by": "month", "cursor": "202610"},
+        {"segment": "martian"},
         {"by": "nothing"},
         {"public": True, "from": "2026-10-02"},
         {"public": True, "by": "day"},
@@ -240,7 +253,82 @@ async def test_names_are_told_where_they_are_known(reports: Reports) -> None:
     assert [row["name"] for section in found["sections"] for row in section["rows"]] == [None] * 5
 
 
+async def test_segments_matters_and_departments_have_names(reports: Reports) -> None:
+    """Segments in both languages; a matter and a department are their own text."""
+    await reports.submit(segment="taiwan")
+
+    found = await reports.report(by="segment,matter,department")
+
+    assert [row["name"] for section in found["sections"] for row in section["rows"]] == [
+        "台湾居民 Taiwan resident",
+        "transport",
+        "政务",
+    ]
+
+
+async def test_the_answer_says_what_period_it_is_of(reports: Reports) -> None:
+    """Also where no day was given."""
+    assert (await reports.report())["period"].endswith("from the beginning until now")
+    assert (await reports.report(**OCTOBER))["period"].endswith("from 2026-10-01 before 2026-11-01")
+
+
+@pytest.mark.parametrize("path", ["", "/slots"])
+async def test_what_there_is_not_is_refused_and_what_there_is_named(reports: Reports, path: str) -> None:
+    """A period without days, an unknown form, an unknown segment; nothing that was sent is said back."""
+    backwards = await reports.get(path, **{"from": "2026-11-01", "to": "2026-10-01"})
+    no_day = await reports.get(path, **{"from": "2026-10-01", "to": "2026-10-01"})
+    form = await reports.get(path, form="35058219910603996X")
+    segment = await reports.get(path, segment="martian")
+    cursor = await reports.get(path, cursor="35058219910603996X")
+
+    assert {(each.status_code, each.json()["code"]) for each in (backwards, no_day)} == {
+        (400, "period_invalid")
+    }
+    assert (form.status_code, form.json()["code"]) == (404, "unknown_form")
+    assert "Published forms: " in form.json()["detail"]
+    assert "35058219910603996X" not in form.text + cursor.text
+    assert (segment.status_code, segment.json()["code"]) == (422, "unknown_segment")
+    assert "resident, hongkong_macao, taiwan" in segment.json()["detail"]
+    assert cursor.status_code == 422
+    assert await reports.service.entries("audit.lookup") == []
+
+
+async def test_a_form_that_was_withdrawn_is_still_reported(reports: Reports) -> None:
+    """It is published no more, but people handed it in."""
+    await reports.submit(form="old")
+
+    assert (await reports.report(form="old"))["total"]["applications"] == 1
+    assert len((await reports.get("/slots", form="old")).json()["slots"]) == 2
+
+
 # ---------------------------------------------------------------- opening a percentage
+
+
+@pytest.mark.parametrize(
+    ("rate", "code", "why"),
+    [
+        ("M5", "rate_not_of_slots", "baseline"),
+        ("M9", "rate_not_of_slots", "applications, not of slots"),
+        ("M99", "unknown_rate", "no such rate"),
+    ],
+)
+async def test_a_rate_that_cannot_be_opened_says_why(
+    reports: Reports, rate: str, code: str, why: str
+) -> None:
+    """And which ones can."""
+    answer = await reports.get("/slots", rate=rate)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, code)
+    assert why in answer.json()["detail"]
+    assert "M1, M2, M3, M4" in answer.json()["detail"]
+
+
+async def test_times_of_slots_end_in_z(reports: Reports) -> None:
+    """RFC 3339 in UTC, as everywhere."""
+    await reports.submit()
+
+    (slot, _) = (await reports.get("/slots")).json()["slots"]
+    assert slot["at"] == "2026-10-01T04:00:00Z"
 
 
 async def test_a_percentage_is_opened_to_its_slots(reports: Reports) -> None:
@@ -309,11 +397,11 @@ async def test_slots_are_found_by_everything_a_table_is_by(
 
 
 async def test_what_is_no_code_of_ours_is_not_repeated_in_the_log(reports: Reports) -> None:
-    """Somebody puts a person's number where a form belongs: the entry says only that something was given."""
-    await reports.get("/slots", form="35058219910603996X", field="13800138000")
+    """Somebody puts a person's number where a matter belongs: the entry says only that something was given."""
+    await reports.get("/slots", matter="35058219910603996X", field="13800138000")
 
     (look,) = await reports.service.entries("audit.lookup")
-    assert look["filters"] == {"form": "given", "field": "given"}
+    assert look["filters"] == {"matter": "given", "field": "given"}
 
 
 async def test_a_correction_moves_no_application_to_another_month(reports: Reports) -> None:

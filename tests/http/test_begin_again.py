@@ -240,3 +240,13 @@ async def test_what_was_offered_again_and_left_is_kept(town: Town, before: str) 
         "note": "kept",
     }
     assert once_more["again"]["offered"] == ["born", "email", "note"]
+
+
+async def test_a_test_is_nothing_to_begin_from(town: Town) -> None:
+    """What somebody tried out once is not offered as what the person had typed."""
+    tried = await town.hand_in(await town.resolve(), TYPED, test=True)
+
+    answer = await town.resolve(again=tried["id"])
+
+    assert codes(answer) == ["again_gone"]
+    assert answer["fields"]["email"]["value"] is None

@@ -77,12 +77,13 @@ class Offices:
         answer: httpx.Response = await self.http.request(method, path, headers=headers, **sent)
         return answer
 
-    async def resolve(self, by: str = "hall") -> dict[str, Any]:
+    async def resolve(self, by: str = "hall", **more: Any) -> dict[str, Any]:
         """The form filled for Ann."""
         body = {
             "form": {"id": "family"},
             "subjects": {"applicant": ANN},
             "actor": {"kind": "clerk", "id": "c-1"},
+            **more,
         }
         answer = await self.call("POST", "/v1/resolutions", by=by, json=body)
         assert answer.status_code == 200, answer.text
@@ -272,3 +273,40 @@ async def test_lists_page(offices: Offices) -> None:
     assert second["next_cursor"] is None
     assert [each["id"] for each in late["disputes"]] == [last["id"]]
     assert none["disputes"] == []
+
+
+async def test_a_dispute_lifts_no_mask(offices: Offices) -> None:
+    """The desk that was given a value masked reads the ticket without it; the owner department and the person see it."""
+    shown = await offices.resolve(delivery="masked")
+    body = {"resolution": shown["id"], "path": "name", "reason": "写错了", "own": "安娜"}
+    opened = (await offices.call("POST", "/v1/disputes", by="hall", json=body)).json()
+    url = f"/v1/disputes/{opened['id']}"
+
+    desk = await offices.call("GET", url, by="hall")
+    seen = [(await offices.call("GET", url, by=who)).json()["shown"] for who in ("police", "ann")]
+
+    assert "安妮" not in desk.text
+    assert (desk.json()["shown"], desk.json()["own"]) == (None, "安娜")
+    assert seen == ["安妮", "安妮"]
+
+
+async def test_who_says_it_too_is_not_told_whose_form_it_was(offices: Offices) -> None:
+    """Another desk gets the same ticket, without the resolution that it was opened for; the person gets it whole."""
+    theirs = await offices.resolve(by="hall-2")
+    first = (await offices.open()).json()
+    body = {"resolution": theirs["id"], "path": "name", "reason": "写错了"}
+
+    told, own = [
+        (await offices.call("POST", "/v1/disputes", by=who, json=body)).json() for who in ("hall-2", "ann")
+    ]
+
+    assert told["id"] == own["id"] == first["id"]
+    assert (told["resolution"], told["submission"]) == (None, None)
+    assert own["resolution"] == first["resolution"]
+
+
+async def test_a_number_that_cannot_be_written_is_no_failure(offices: Offices) -> None:
+    """What the person says instead may be a number, of 64 bits at most."""
+    answer = await offices.open(own=10**30)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "number_too_long")

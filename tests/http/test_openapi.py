@@ -439,6 +439,16 @@ def test_every_error_is_a_problem(
         assert str(status) in document["paths"][template][method.lower()]["responses"]
 
 
+@pytest.mark.parametrize("path", ["/v1/forms", "/v1/audit/entries", "/v1/consents/{}"])
+def test_times_of_answers_are_utc_and_end_in_z(path: str, client: ASGIClient, consent: str) -> None:
+    """RFC 3339 in UTC, written in one way: whoever compares texts compares times."""
+    found = client.get(path.format(consent)).text
+    written = re.findall(r'"\d{4}-\d\d-\d\dT[^"]*"', found)
+
+    assert written
+    assert all(each.endswith('Z"') for each in written)
+
+
 @pytest.mark.parametrize("delivery", ["values", "masked"])
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 def test_an_answer_has_its_documented_shape(

@@ -183,6 +183,23 @@ async def test_open_statistics_are_for_everybody(office: Office) -> None:
     assert "max-age" in answer.headers["cache-control"]
 
 
+async def test_open_statistics_name_the_kinds_of_applicants(office: Office) -> None:
+    """In both languages; the period is `from` and `to`, as in every other report."""
+    await office.hand_in(30)
+    await office.hand_in(20, segment="individual_trader")
+
+    told = (await office.get(OPEN, None)).json()
+
+    assert {row["code"]: row["name"] for row in told["tables"]["by-segment"]} == {
+        "resident": "内地居民 mainland resident",
+        "individual_trader": "个体工商户 individual trader",
+    }
+    assert (told["metadata"]["period"]["from"], told["metadata"]["period"]["to"]) == (
+        "2026-10-01",
+        "2026-11-01",
+    )
+
+
 async def test_open_statistics_wait_until_the_month_is_over(office: Office) -> None:
     """Seven days after its end; a month under way, or not begun, has none."""
     await office.hand_in(20, at=office.service.clock() - timedelta(days=1))

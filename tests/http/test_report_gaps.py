@@ -388,4 +388,4 @@ async def test_without_days_it_is_the_last_month(town: Town) -> None:
     """Up to and with today, in China."""
     answer = await town.http.get("/v1/reports/sources", headers=town.bearer("operator"))
 
-    assert (answer.json()["since"], answer.json()["until"]) == ("2026-10-23", "2026-11-22")
+    assert (answer.json()["from"], answer.json()["to"]) == ("2026-10-23", "2026-11-22")

@@ -1,24 +1,35 @@
 """The storm of `make torture` in short, and the proof that its check finds what it looks for."""
 
+import asyncio
 import gc
 import json
 import sys
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import create_engine, insert
 
 from gateway.audit.bundle import write_bundle
 from gateway.audit.note import Checkpoint, Signer, sign_note
 from gateway.audit.tree import grow, leaf_hash
+from gateway.records import RollupKey
+from gateway.reports.measures import COUNTERS
+from gateway.settings import load_settings
+from gateway.store.migrate import migrate
+from gateway.store.rollup_tables import rollup, rollup_state
 
 BENCH = Path(__file__).parents[1] / "bench"
 sys.path.insert(0, str(BENCH))  # that directory is no package
 
 import torture  # noqa: E402
 from torture_check import Findings, Logged, Stored, check  # noqa: E402
+from torture_desk import CUT, Handing  # noqa: E402
+from torture_handed import HandedIn, Rows  # noqa: E402
+from torture_recount import recounted  # noqa: E402
 from torture_storm import Answer, History  # noqa: E402
 from torture_tables import KINDS as TABLE_KINDS  # noqa: E402
 from torture_tables import tamper_tables  # noqa: E402
@@ -52,6 +63,9 @@ def test_nothing_is_broken_by_a_short_storm(tmp_path: Path) -> None:
     counted = ("released", "withdrawals", "tried_after_withdrawal", "one_time_consents", "checkpoints")
     for tried in (*counted, "assertions_tried_again"):
         assert told[tried] > 0, tried
+    assert told["recount"]["applications"] > 0
+    for part in ("submissions", "twice"):
+        assert {name for name, number in told[part].items() if not number} <= {"cut_off"}, told[part]
 
 
 def entry(number: int, kind: str, request: str, **facts: Any) -> Logged:
@@ -278,6 +292,154 @@ def test_an_outcome_that_came_late_is_not_one_too_many(stored: Stored, history: 
     assert looked_at(late, history).ok
     twice = stored_of(*late.entries.values(), outcome(5, "res_1", "unknown"))
     assert broken(looked_at(twice, history)) == {"written_twice"}
+
+
+SLOTS = [
+    ["kept", "filled", "A", "s0", "11111", [["f00", "f00", "i"]]],
+    ["typed", "empty_at_source", None, None, "10000", [["f06", "f06", "w"]]],
+]
+
+
+def received(**changes: Any) -> Logged:
+    """The entry of a form that was handed in: one slot kept, one typed and kept in the record, one disputed."""
+    facts = {"submission": "smn_1", "snapshot": 1, "is_test": False, "subjects": {"applicant": "sub_1"}}
+    facts |= {"slots": SLOTS, "kept": [["prv_1", "w"]], "disputes": [["dsp_1", "f00", "i", "s0"]]}
+    return entry(4, "submission.received", "res_1", **facts | changes)
+
+
+TAKEN = Handing(
+    "res_1",
+    "cns_once",
+    "a body",
+    3.0,
+    4.0,
+    200,
+    answer={
+        "id": "smn_1",
+        "receipt": {"entry": "aud_4"},
+        "fields": {"f00": {"disposition": "kept"}, "f06": {"disposition": "typed"}},
+    },
+)
+ROWS = Rows(
+    submissions=[("smn_1", "res_1", "aud_4")],
+    snapshots=[("smn_1", 1, zlib.compress(json.dumps(SLOTS).encode()))],
+    about=[("smn_1", "sub_1")],
+    kept=[("prv_1", "smn_1", "aud_4")],
+    tickets=[("dsp_1", "smn_1", "aud_4")],
+)
+LOGGED = (
+    intent(0, "res_1", "cns_once"),
+    received(),
+    entry(5, "profile.kept", "", value="prv_1", submission="smn_1"),
+)
+
+
+def handed_in(
+    *logged: Logged, rows: Rows = ROWS, handed: tuple[Handing, ...] = (TAKEN,), withdrawn: float | None = None
+) -> set[str]:
+    """The promises that were not kept when those entries, rows and tries stand beside one another."""
+    entries = {each.id: each for each in logged or LOGGED}
+    known = {} if withdrawn is None else {"cns_once": withdrawn}
+    found = HandedIn(entries, rows, handed, known).violations()
+    return {name for name, said in found.items() if said}
+
+
+def test_the_check_finds_nothing_wrong_with_what_was_handed_in_rightly() -> None:
+    """One entry, one row, all that belongs to them; sent again it was the same, other content was refused."""
+    again = replace(TAKEN, sent=5.0, received=6.0)
+    other = replace(again, content="other", status=409, code="already_submitted", answer={})
+    cut = replace(TAKEN, status=CUT, answer={})
+
+    assert handed_in() == set()
+    assert handed_in(handed=(TAKEN, again, other, cut), withdrawn=4.5) == set()
+
+
+@pytest.mark.parametrize(
+    ("logged", "rows", "expected"),
+    [
+        (LOGGED[::2], ROWS, {"submission_unlogged", "submission_half_written"}),
+        ((*LOGGED, replace(received(), id="aud_9")), ROWS, {"submission_unlogged", "submitted_twice", "submission_half_written"}),
+        ((LOGGED[0], replace(received(), place=None), LOGGED[2]), ROWS, {"submission_unlogged"}),
+        (LOGGED, replace(ROWS, submissions=()), {"submission_unlogged", "submission_half_written"}),
+        (LOGGED, replace(ROWS, submissions=[*ROWS.submissions, ("smn_2", "res_1", "aud_4")]), {"submitted_twice", "submission_half_written"}),
+        ((LOGGED[0], received(slots=SLOTS[:1]), LOGGED[2]), ROWS, {"submission_unlogged", "submission_half_written"}),
+        (LOGGED[:2], ROWS, {"submission_half_written"}),
+        (LOGGED, replace(ROWS, snapshots=()), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, about=()), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, kept=()), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, kept=[*ROWS.kept, ("prv_2", "smn_9", "aud_4")]), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, tickets=()), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, tickets=[("dsp_1", "smn_9", "aud_4")]), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, unemptied=["res_1"]), {"submission_half_written"}),
+        (LOGGED, replace(ROWS, waiting=[("smn_1", 2)]), {"submission_half_written"}),
+    ],
+    ids=[
+        "no entry", "two entries", "no place", "no row", "two rows", "other slots", "no entry of the value", "no snapshot",
+        "no subject", "no value", "a value of nothing", "no ticket", "a ticket of another", "the answer still there",
+        "to be counted without a snapshot",
+    ],
+)  # fmt: skip
+def test_a_submission_that_is_not_one_whole_is_found(
+    logged: tuple[Logged, ...], rows: Rows, expected: set[str]
+) -> None:
+    """Missing, twice, or with less or more than its entry tells of."""
+    assert handed_in(*logged, rows=rows) == expected
+
+
+@pytest.mark.parametrize(
+    ("beside", "expected"),
+    [
+        (replace(TAKEN, answer=TAKEN.answer | {"id": "smn_2"}), {"another_answer", "submission_unlogged"}),
+        (replace(TAKEN, answer=TAKEN.answer | {"kept": ["w"]}), {"another_answer"}),
+        (replace(TAKEN, status=409, code="consent_ended", answer={}), {"another_answer"}),
+        (replace(TAKEN, status=409, code="draft_changed", answer={}), set()),
+        (replace(TAKEN, sent=5.0, received=6.0, status=409, code="draft_changed", answer={}), {"another_answer"}),
+        (replace(TAKEN, status=503, answer={}), set()),
+        (replace(TAKEN, content="other"), {"other_content_taken"}),
+        (replace(TAKEN, content="other", status=409, code="consent_ended", answer={}), set()),
+        (replace(TAKEN, content="other", sent=5.0, received=6.0, status=409, code="consent_ended"), {"other_content_taken"}),
+        (replace(TAKEN, resolution="res_2", status=422, code="not_valid"), {"wrongly_refused"}),
+    ],
+    ids=[
+        "another submission", "another answer", "refused", "told to send it again", "told so too late", "not there",
+        "other content too", "other content refused", "refused for another reason", "refused though right",
+    ],
+)  # fmt: skip
+def test_another_answer_to_the_same_or_the_same_to_other_content_is_found(
+    beside: Handing, expected: set[str]
+) -> None:
+    """Who sends the same twice is told the same; other content is refused, once it can be known for that reason."""
+    assert handed_in(handed=(TAKEN, beside)) == expected
+
+
+@pytest.mark.parametrize(("withdrawn", "expected"), [(3.5, set()), (2.5, {"kept_after_withdrawal"})])
+def test_a_value_kept_on_a_withdrawn_consent_is_found(withdrawn: float, expected: set[str]) -> None:
+    """What was first sent after the withdrawal had been answered keeps nothing that stood on it; before, it may."""
+    earlier = replace(TAKEN, sent=2.0, status=CUT, answer={})
+
+    assert handed_in(withdrawn=withdrawn) == expected
+    assert handed_in(handed=(TAKEN, earlier), withdrawn=withdrawn) == set()
+
+
+async def test_what_the_roll_ups_have_and_the_log_has_not_is_told(tmp_path: Path) -> None:
+    """A number that differs, or an application that the check knows of and the recount does not."""
+    environment = {"ONCEGATE_STATE_DIR": str(tmp_path)}
+    url = load_settings(environment).database_url
+    migrate(url)
+    assert (await asyncio.to_thread(recounted, environment, (), (0, 0))).differences == []
+    short = await asyncio.to_thread(recounted, environment, (), (1, 7))
+    key = RollupKey("form", "m", "torture", "", 20261100, "resident", "政务服务", "bench")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(insert(rollup_state).values(id=1, live=0))
+        zeros = dict.fromkeys(COUNTERS, 0) | {"applications": 1}
+        connection.execute(insert(rollup).values(generation=0, **key._asdict(), **zeros))
+    engine.dispose()
+
+    told = (await asyncio.to_thread(recounted, environment, (), (0, 0))).differences
+
+    assert short.differences == ["0 applications, 0 slots recounted of (1, 7) in the log"]
+    assert "form torture: applications is 0 in the log, 1 in the roll-ups" in told
 
 
 def test_every_kind_of_change_in_the_tables_is_tried_and_found(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import struct
 import zlib
+from dataclasses import replace
 
 import orjson
 import segno
@@ -9,6 +10,7 @@ import segno
 from gateway.submissions.printing import print_pages
 from gateway.submissions.receipt_check import check_call_receipt
 from gateway.submissions.receipt_print import sheet_of
+from tests.paper.conftest import FORM, PERSONA, SENT
 
 RARE = "王𬭎䶮㛃𠅤"
 
@@ -140,6 +142,25 @@ async def test_a_masked_submission_is_printed_masked(desk):
 
     assert "35058219910603996X" not in pdf.text
     assert "已婚" in pdf.text
+    for name in ("values.json", "page.json", "receipt.json"):
+        assert "35058219910603996X" not in orjson.dumps(pdf.attached(name)).decode()
+
+
+async def test_a_masked_form_of_many_rows_is_printed_masked_too(make_desk):
+    """Its entry is too long to name its slots; what came from a source is masked all the same."""
+    long = replace(FORM, groups=(replace(FORM.groups[0], max_rows=900),))
+    desk = await make_desk(form=long)
+    answer = await desk.resolve(delivery="masked")
+    typed = [{"name": f"孩{number}", "id_no": ""} for number in range(700)]
+    made = await desk.submit(answer["id"], values=SENT | {"children": PERSONA["children"] + typed})
+
+    pdf = await desk.pdf(f"/v1/submissions/{made['id']}/form.pdf")
+    (entry,) = await desk.entries("submission.received")
+    await desk.http.aclose()
+
+    assert entry["omitted"] == ["slots"]
+    assert "孩699" in pdf.text
+    assert "35058219910603996X" not in pdf.text
     for name in ("values.json", "page.json", "receipt.json"):
         assert "35058219910603996X" not in orjson.dumps(pdf.attached(name)).decode()
 

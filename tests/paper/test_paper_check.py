@@ -186,7 +186,10 @@ async def test_a_printed_receipt_holds(desk):
     found = await in_thread(pdf.content)
 
     assert (found.faults, found.record["stage"]) == ((), "resolved")
-    assert found.notes == ("The text on the pages is what was signed.",)
+    assert found.notes == (
+        "The text on the pages is what was signed.",
+        "The pages are drawn as they were printed.",
+    )
 
 
 async def in_thread(content):

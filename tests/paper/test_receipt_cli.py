@@ -43,7 +43,8 @@ def test_a_receipt_is_shown_and_kept(installation, tmp_path):
 
     assert (code, verified) == (0, 0)
     assert "公安·人口基础库" in out
-    assert "Sound: receipt " in said
+    assert "The file agrees with itself: receipt " in said
+    assert "Sound" not in said
     assert "3 entries are in the log" in said
 
 
@@ -73,6 +74,7 @@ def test_a_receipt_is_printed_and_its_paper_holds(installation, tmp_path):
     assert (code, verified) == (0, 0)
     assert f"oncegate receipt verify {file}" in out
     assert "The text on the pages is what was signed." in said
+    assert "Sound: receipt " in said
     assert "The keys came with the file" not in said
 
 
@@ -87,6 +89,7 @@ def test_a_form_is_printed_and_its_paper_holds(installation, tmp_path):
     assert (code, verified) == (0, 0)
     told = json.loads(said)
     assert (told["sound"], told["stage"], told["faults"]) == (True, "submitted", [])
+    assert told["keys_kept"] is False
 
 
 def test_an_altered_file_is_refused_with_the_reason(installation, tmp_path):
@@ -112,3 +115,12 @@ def test_wrong_use_is_told(installation, tmp_path):
     assert run("form", "print", "smn_x", "--out", tmp_path / "x.pdf", "--state", state)[0] == 1
     assert run("receipt", "verify", tmp_path / "nothing")[0] == 2
     assert run("receipt", "verify", keys, "--receipt-key", keys)[0] == 2
+
+
+def test_the_command_line_does_not_tell_who_worked(installation, tmp_path):
+    """Neither on the pages nor in the files inside: that is opened with a reason."""
+    state, submission, _ = installation
+    file = tmp_path / "form.pdf"
+    run("form", "print", submission, "--out", file, "--state", state)
+
+    assert json.loads(PdfReader(file).attachments["receipt.json"][0])["officer"] is None

@@ -138,3 +138,13 @@ async def test_checking_is_no_entry_of_the_log(desk, receipt):
     await look(desk, f"/r/{receipt['number']}")
 
     assert len(await desk.entries("receipt.issued", "audit.lookup")) == before
+
+
+async def test_a_number_alone_is_not_called_a_genuine_paper(desk, receipt):
+    """Any number can be copied onto another paper: without a digest the page says only that the receipt exists."""
+    page = await look(desk, f"/r/{receipt['number']}")
+
+    assert "There is a receipt of this number" in page.text
+    assert "The paper has not been checked yet" in page.text
+    assert "genuine" not in page.text
+    assert "verify the PDF file offline" in page.text

@@ -9,6 +9,7 @@ from field_registry import subject_from
 from gateway.records import Caller
 from gateway.retention.erase import erase_subject
 from gateway.submissions.receipt_check import check_call_receipt, check_value
+from gateway.submissions.receipt_claims import value_digest
 from policies.retention import ErasureReason
 
 ANN_ID = "35058219910603996X"
@@ -258,3 +259,19 @@ async def test_of_an_erased_person_only_the_log_is_told(desk):
     assert check_call_receipt(orjson.dumps(after)).faults == ()
     assert (before["officer"]["actor"], after["officer"]) == ("jj-0317", None)
     assert {each["value_digest"] for each in record_of(after)["items"]} == {None}
+
+
+async def test_the_salt_of_what_was_typed_over_a_mask_opens_no_other_digest(desk):
+    """The receipt before holds a digest of the masked value: the salt printed with the person's own word is another."""
+    answer = await desk.resolve(delivery="masked")
+    values = {"name": "安娜", "id_no": "35058219910603996X", "birth_date": "1990-01-01"}
+    before = await desk.receipt(answer["receipt"]["id"])
+    made = await desk.submit(answer["id"], values=values)
+
+    pdf = await desk.pdf(f"/v1/submissions/{made['id']}/form.pdf")
+
+    (typed,) = [each for each in pdf.attached("values.json")["values"] if each["path"] == "birth_date"]
+    (held,) = [each for each in record_of(before)["items"] if each["path"] == "birth_date"]
+    assert typed["value"] == "1990-01-01"
+    assert held["value_digest"] is not None
+    assert held["value_digest"] != value_digest(typed["salt"], "birth_date", "1991-06-03")

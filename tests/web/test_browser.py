@@ -338,6 +338,37 @@ async def test_a_person_logs_in_at_an_issuer_of_another_site(browser: Browser, m
     assert page.url == told["url"]
 
 
+async def test_axe_finds_nothing_on_the_way_through_a_log_in(browser: Browser, make_hall: Any) -> None:
+    """The button, somebody else's log-in, one that is refused: on a phone, nothing wider than it."""
+    issuer = Issuer()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        public = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    async with served_issuer(issuer, "localhost"):
+        made = await make_hall(public_url=public, person_oidc_issuer=issuer.url, allow_private_addresses=True)
+        issuer.now = int(made.clock().timestamp())
+        bob = {"id_no": "110102199101010078", "acr": "high", "auth_time": issuer.now}
+        found = {}
+        async with served(made), checked_page(browser) as page:
+            await page.set_viewport_size(SIZES["phone"])
+            url = (await made.ask())["url"]
+            for heading, claims in (("不是您的链接", bob), ("登录未被接受", {"acr": "low"})):
+                issuer.claims = claims
+                await page.goto(url)
+                for shown in ("请先确认是您本人", heading):
+                    await arrives(page, shown)
+                    await page.evaluate(Axe().axe_script)
+                    width = await page.evaluate("document.documentElement.scrollWidth")
+                    found[shown] = (await violations(page), width)
+                    if shown != heading:
+                        await page.click("a.button")
+        await made.app.state.person_log_in.close()
+        await made.close()
+
+    width = SIZES["phone"]["width"]
+    assert found == dict.fromkeys(("请先确认是您本人", "不是您的链接", "登录未被接受"), ([], width))
+
+
 # ---------------------------------------------------------------- the page of a receipt
 
 
@@ -352,7 +383,7 @@ async def receipt_states(hall: Any, page: Page) -> AsyncIterator[str]:
     yield "receipt-ask"
     await page.fill("#number", told["number"])
     await press(page, "button.main")
-    await arrives(page, "凭证属实")
+    await arrives(page, "有此编号的凭证")
     yield "receipt"
     await page.fill("#d", told["digest"])
     await press(page, "button")

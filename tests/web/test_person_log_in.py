@@ -199,3 +199,84 @@ async def test_a_link_that_does_not_exist_leads_nowhere(hall: Any, issuer: Issue
 
     assert answer.status_code == 404
     assert issuer.asked == []
+
+
+async def test_a_log_in_from_before_the_button_was_pressed_does_not_do(hall: Any, issuer: Issuer) -> None:
+    """An issuer that ignores `prompt` sends back whoever used the phone last, minutes ago."""
+    told = await hall.ask()
+    issuer.claims |= {"auth_time": issuer.now - int(timedelta(minutes=5).total_seconds())}
+
+    back = await Browser(hall, issuer, told["url"]).log_in()
+
+    assert (back.status_code, "登录未被接受" in back.text) == (401, True)
+    assert [entry["reason"] for entry in await hall.entries("person.refused")] == ["login_too_old"]
+
+
+@pytest.mark.parametrize(
+    "said", [{"id_no": ...}, {"id_no": "35058219910603996"}, {"id_no": 35058219910603996}, {"id_type": "999"}]
+)
+async def test_an_issuer_that_names_nobody_ends_no_link(
+    hall: Any, issuer: Issuer, said: dict[str, Any]
+) -> None:
+    """A claim that was not released, or is no document: nobody wrong was there, however often it happens."""
+    told = await hall.ask()
+    issuer.claims |= said
+
+    backs = [await Browser(hall, issuer, told["url"]).log_in() for _ in range(6)]
+
+    assert {back.status_code for back in backs} == {401}
+    assert (await hall.stands(told["id"]))["state"] == "requested"
+    assert {entry["reason"] for entry in await hall.entries("person.refused")} == {"identity_missing"}
+
+
+@pytest.mark.parametrize(
+    "id_no",
+    ["35058219910603996x", " 35058219910603996X ", "３５０５８２１９９１０６０３９９６Ｘ", "350582910603996"],
+)
+async def test_a_number_may_be_spelt_otherwise(hall: Any, issuer: Issuer, id_no: str) -> None:
+    """Small x, spaces, wide digits: the same document."""
+    told = await hall.ask()
+    issuer.claims |= {"id_no": id_no}
+
+    assert (await Browser(hall, issuer, told["url"]).log_in()).status_code == 200
+
+
+async def test_of_two_links_in_one_browser_none_opens_for_the_others_log_in(
+    hall: Any, issuer: Issuer
+) -> None:
+    """The second button takes the place of the first: the first is refused, the second opens its own link alone."""
+    first, second = await hall.ask(), await hall.ask(case="case-2")
+    one, two = Browser(hall, issuer, first["url"]), Browser(hall, issuer, second["url"])
+    two.phone.http = one.phone.http
+    ways = [await one.begin(), await two.begin()]
+    backs = [await one.finish(ways[0]), await two.finish(ways[1])]
+    pages = [(await one.phone.http.get(urlsplit(told["url"]).path)).text for told in (first, second)]
+
+    assert [back.status_code for back in backs] == [401, 200]
+    assert ["家庭登记" in page for page in pages] == [False, True]
+
+
+async def test_an_issuer_that_is_down_is_told_on_a_page(hall: Any, issuer: Issuer) -> None:
+    """Before and after: a page for people, and nothing is used up."""
+    told = await hall.ask()
+    browser = Browser(hall, issuer, told["url"])
+    there = await browser.begin()
+    issuer.answers["/token"] = (500, {})
+    back = await browser.finish(there)
+
+    assert (back.status_code, back.headers["content-type"].split(";")[0]) == (503, "text/html")
+    assert (await hall.stands(told["id"]))["state"] == "requested"
+
+
+async def test_a_link_that_is_over_stays_so(hall: Any, issuer: Issuer) -> None:
+    """Somebody who logs in when the request's time has passed meanwhile is told so, and nothing opens."""
+    told = await hall.ask()
+    browser = Browser(hall, issuer, told["url"])
+    hall.clock.tick(minutes=10)
+    there = await browser.begin()
+    hall.clock.tick(minutes=6)
+    issuer.now = int(hall.clock().timestamp())
+    issuer.claims |= {"auth_time": issuer.now}
+    late = await browser.finish(there)
+
+    assert (late.status_code, "oncegate_c=" in str(late.headers)) == (410, False)

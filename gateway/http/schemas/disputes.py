@@ -96,7 +96,8 @@ class DisputeStep(Answered):
 class WholeDispute(OwnDispute):
     """A dispute with both values. `shown`: what the form offered, null where it is no longer known.
 
-    `erased`: what was said is no longer kept, because the person was erased or its time is over.
+    Null, too, to a desk that it was delivered to masked. `erased`: what was said is no longer kept, because the person
+    was erased or its time is over.
     """
 
     erased: bool

@@ -10,10 +10,10 @@ from gateway.http.schemas.resolutions import Answered
 
 
 class OpenPeriodBody(Answered):
-    """One month of the calendar in that zone; `until` is its first day no more."""
+    """One month of the calendar in that zone; `to` is its first day no more."""
 
     from_: Annotated[date, Field(alias="from")]
-    until: date
+    to: date
     zone: str
 
 

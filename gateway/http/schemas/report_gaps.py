@@ -1,6 +1,9 @@
 """`/v1/reports/gaps`, `repeat-collection`, `sources`, `answer-times`, `exempt-materials`: what to do, and where."""
 
 from datetime import date
+from typing import Annotated
+
+from pydantic import Field
 
 from field_registry import OutcomeCode
 from field_registry.outcomes import FixedBy
@@ -8,6 +11,9 @@ from forms.materials import Obstacle
 from gateway.http.schemas.resolutions import Answered
 from gateway.reports.gap_causes import FixKind
 from gateway.reports.repeat import Advice
+
+First = Annotated[date, Field(alias="from")]
+"""The first day of a period; its `to` is no more in it."""
 
 
 class CountedRate(Answered):
@@ -97,8 +103,8 @@ class GapBody(Answered):
     """What to connect next. `withheld`: steps of this page that are about too few applications to be told."""
 
     definition: str
-    since: date
-    until: date
+    from_: First
+    to: date
     applications: ExtentBody
     m4: CountedRate | None
     causes: list[GapCause]
@@ -150,8 +156,8 @@ class RepeatBody(Answered):
     """Who was asked again. `rows_in_all`: of all pages; `withheld`: about too few applications to be told."""
 
     definition: str
-    since: date
-    until: date
+    from_: First
+    to: date
     applications: ExtentBody
     m7: CountedRate
     departments: list[RepeatDepartment]
@@ -189,8 +195,8 @@ class LeagueSource(Answered):
 class LeagueBody(Answered):
     """The sources, the least available first. `lost_at_most_seconds`: what a worker that dies takes with it."""
 
-    since: date
-    until: date
+    from_: First
+    to: date
     applications: ExtentBody
     lost_at_most_seconds: float
     sources: list[LeagueSource]
@@ -208,8 +214,8 @@ class FormTimes(Answered):
 class AnswerTimesBody(Answered):
     """The forms that were resolved, by id."""
 
-    since: date
-    until: date
+    from_: First
+    to: date
     lost_at_most_seconds: float
     forms: list[FormTimes]
     next_cursor: str | None
@@ -246,8 +252,8 @@ class MaterialBody(Answered):
 class ExemptBody(Answered):
     """The 免提交 list. The shares are over all pages; `exempt_in_practice` is null where counts may not be told."""
 
-    since: date
-    until: date
+    from_: First
+    to: date
     exempt: CountedRate
     exempt_required: CountedRate
     exempt_in_practice: CountedRate | None

@@ -37,7 +37,10 @@ class CellBody(Answered):
 
 
 class CellRow(CellBody):
-    """One line of a table. `key`: "" for what has none. `form`: of a field. `name`: of a field its form's."""
+    """One line of a table. `key`: "" for what has none; months and days are written 2026-10 and 2026-10-28.
+
+    `form`: of a field. `name`: of a field its form's.
+    """
 
     key: str
     form: str | None
@@ -53,7 +56,7 @@ class SectionBody(Answered):
 
 
 class BackfillReport(Answered):
-    """The rates of a period. `to` is not in it; both are days in China, null without bound.
+    """The rates of a period. `to` is not in it; both are days in China, null without bound; `period` says it.
 
     `public`: as it may be seen outside the hall. `waiting`: snapshots that are not counted yet.
     """
@@ -61,6 +64,7 @@ class BackfillReport(Answered):
     definition: str
     from_: Annotated[date | None, Field(alias="from")]
     to: date | None
+    period: str
     form: str | None
     department: str | None
     segment: str | None

@@ -18,13 +18,16 @@ from gateway.http.schemas.resolutions import (
 )
 
 SlotPath = Annotated[str, Field(min_length=1, max_length=200)]
-Piece = Annotated[str, Field(min_length=1, max_length=MOST_PIECE)]
+SAYS_SOMETHING = r"\S"
+Piece = Annotated[str, Field(min_length=1, max_length=MOST_PIECE, pattern=SAYS_SOMETHING)]
 
 
 class ClaimBody(Strict):
     """What is wrong with an offered value. `evidence`: what shows it, in words or by reference; never the paper."""
 
-    reason: Annotated[str, Field(min_length=1, max_length=MOST_REASON)] = Field(repr=False)
+    reason: Annotated[str, Field(min_length=1, max_length=MOST_REASON, pattern=SAYS_SOMETHING)] = Field(
+        repr=False
+    )
     evidence: Annotated[list[Piece], Field(max_length=MOST_EVIDENCE)] = Field(
         default_factory=list, repr=False
     )
@@ -33,7 +36,7 @@ class ClaimBody(Strict):
 class AssistanceBody(Strict):
     """What the caller offered where the gateway had nothing: read from a document (D) or derived (E)."""
 
-    tier: Literal[Tier.D, Tier.E]
+    tier: Literal["D", "E"]
     value: JsonValue = Field(repr=False)
 
 

@@ -60,7 +60,7 @@ REGISTRY = Registry.of(
     0,
     items=[
         _item("person.name", "姓名", Datatype.name),
-        _item("person.id_no", "公民身份号码", Datatype.id_no),
+        _item("person.id_no", "公民身份号码", Datatype.id_no, mask="id_no"),
         _item("person.sex", "性别", Datatype.code, code_list="sex"),
         _item("person.birth_date", "出生日期", Datatype.date),
         _item("person.address", "住址", Datatype.address),
@@ -68,7 +68,7 @@ REGISTRY = Registry.of(
         _item("person.school", "毕业院校"),
         _item("person.income", "收入", Datatype.amount, unit="CNY"),
         _item("person.children", "子女", Datatype.rows),
-        _item("child.name", "子女姓名", Datatype.name, within="person.children"),
+        _item("child.name", "子女姓名", Datatype.name, within="person.children", mask="name"),
         _item("child.id_no", "子女证件号码", Datatype.id_no, within="person.children"),
         _item("child.birth_date", "子女出生日期", Datatype.date, within="person.children"),
     ],
@@ -131,6 +131,7 @@ FORM = Form(
         Field("children.birth_date", "出生日期", item="child.birth_date", group="children"),
         Field("children.school", "学校", group="children"),
         Field("signature", "签名", kind=FieldKind.signature, required=True),
+        Field("declaration", "声明属实", visible_when=WANTS, kind=FieldKind.consent_box, required=True),
     ),
     roles=(
         Role("applicant", "申请人", frozenset({SubjectKind.person})),

@@ -2,13 +2,23 @@
 
 from typing import Any
 
-from gateway.records import Caller
+import orjson
+
+from field_registry import OutcomeCode
+from field_registry.outcomes import Disposition
+from gateway.audit.entries import make_entry
+from gateway.records import Caller, EntryKind, GateRequest, GateWrite, Submission, SubmissionWrite
 from gateway.reports.backfill import Asked, backfill_report
 from gateway.reports.backfill_slots import Part, SlotsAsked, open_slots
 from gateway.reports.baselines import freeze_baseline
 from gateway.reports.folding import fold_waiting
 from gateway.reports.rates import Rate, rates_of
+from gateway.reports.recount import Recount
 from gateway.reports.recounting import recount
+from gateway.slots import Slot, Snapshot
+from gateway.submissions.noting import snapshot_facts
+
+HALL = "政务服务"
 
 
 async def test_what_is_handed_in_is_what_is_counted(hall_on_disk: Any) -> None:
@@ -51,3 +61,41 @@ async def test_the_counter_sees_its_own_numbers_through_the_api(hall: Any) -> No
     assert own["total"]["withheld"]
     assert whole["total"]["rates"]["M4"]["denominator"] > 0
     assert whole["sections"][0]["rows"][0]["name"]
+
+
+async def test_more_slots_than_a_leaf_holds_are_counted_all_the_same(hall: Any) -> None:
+    """They stand sealed in the entry: the server opens them, and whoever has the log alone is told how many lack."""
+    runtime, now = hall.runtime, hall.clock()
+    resolved = (await hall.resolve())["id"]
+    slots = tuple(
+        Slot(
+            f"row.{n}.{'x' * 60}",
+            f"row.{'x' * 60}",
+            None,
+            None,
+            OutcomeCode.no_binding,
+            None,
+            Disposition.typed,
+        )
+        for n in range(700)
+    )
+    shot = Snapshot("smn_big", 1, now, "family", 1, "MZ-001", HALL, "resident", 1, 1, slots)
+    entry = make_entry(
+        runtime.new_reference("aud", now),
+        EntryKind.submission_received,
+        now,
+        caller="hall",
+        request=resolved,
+        facts=snapshot_facts(shot),
+        sealer=runtime.sealer,
+    )
+    made = Submission("smn_big", resolved, "hall", HALL, "family", 1, now, entry.id, "0" * 64, {}, now)
+    write = GateWrite(entry, None, submission=SubmissionWrite(made, shot))
+    await runtime.ledger.pass_gate(GateRequest((), lambda _: write))
+    without_server = Recount()
+    without_server.receive(orjson.loads(entry.leaf))
+
+    again = await recount(runtime)
+
+    assert (again.applications, again.slots, again.sealed, again.differences) == (1, 700, 0, [])
+    assert (without_server.applications, without_server.sealed) == (0, 1)

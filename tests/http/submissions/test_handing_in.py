@@ -151,12 +151,48 @@ async def test_masked_delivery_is_judged_by_the_value_behind_the_mask(hall):
     assert (dispositions(answer)["id_no"], dispositions(answer)["sex"]) == ("kept", "edited")
 
 
+async def test_what_comes_back_as_it_was_shown_masked_is_the_value_behind_the_mask(hall):
+    """A caller who has the masks alone can hand the form in; a mask of another slot is no value there."""
+    resolved = await hall.resolve(delivery="masked")
+    shown = {path: field["display"] for path, field in resolved["fields"].items() if field.get("display")}
+    assert "*" in shown["id_no"]
+
+    async def hand_in(resolution, values):
+        return await hall.call("POST", f"/v1/resolutions/{resolution}/submission", {"values": values})
+
+    swapped = await hand_in(resolved["id"], shown | {"name_again": shown["id_no"]})
+    taken = await hand_in((await hall.resolve(delivery="masked"))["id"], shown)
+
+    answer = taken.json()
+    assert taken.status_code == 200, taken.text
+    assert {dispositions(answer)[path] for path in shown} == {"kept"}
+    kept = await read_values(answer["id"], hall.runtime)
+    assert (kept["id_no"], kept["children.0.name"]) == ("35058219910603996X", "小明")
+    assert dispositions(swapped.json())["name_again"] == "edited"
+
+
+async def test_a_declaration_has_to_be_made(hall):
+    """A required box that is not ticked keeps the form from being taken, where it is shown."""
+    asked = {"wants_more": True, "more": "有"}
+    resolved = await hall.resolve()
+
+    left_out = await hall.submit(resolved, asked)
+    refused = await hall.submit(resolved, asked | {"declaration": False})
+    made = await hall.submit(resolved, asked | {"declaration": True})
+
+    for answer in (left_out, refused):
+        said = [(each["pointer"], each["code"]) for each in answer.json()["errors"]]
+        assert (answer.status_code, said) == (422, [("/values/declaration", "required")])
+    assert made.status_code == 200
+
+
 async def test_what_the_register_lacks_or_spoils_never_blocks(hall):
     """Required fields that the register holds empty or invalid are taken without; a disputed one may stay open."""
     answer = await hall.handed_in({"sex": None}, disputes={"sex": {"reason": "登记有误"}})
 
     said = {(each["pointer"], each["code"]) for each in answer["findings"]}
-    assert said == {(f"/values/{path}", "required") for path in ("school", "income", "sex")}
+    wanting = {(f"/values/{path}", "required") for path in ("school", "income", "sex")}
+    assert said == wanting | {("/values/signature", "not_signed")}
     assert dispositions(answer)["sex"] == "disputed"
 
 
@@ -301,3 +337,19 @@ async def test_a_newer_version_of_the_form_does_not_matter(hall):
 
     assert answer["form"] == {"id": "family", "version": 1}
     assert "newer_form_version" in {each["code"] for each in answer["findings"]}
+
+
+async def test_what_is_disputed_already_is_not_disputed_twice(hall):
+    """A value under correction can be named again: the form is taken, one ticket stands, and that is said."""
+    said = {"name": {"reason": "it is spelled otherwise"}}
+    await hall.submit(await hall.resolve(), disputes=said)
+    again = await hall.resolve()
+    assert again["fields"]["name"]["outcome"] == "disputed"
+
+    answer = (await hall.submit(again, {"name": "安娜"}, disputes=said)).json()
+
+    assert dispositions(answer)["name"] == "typed"
+    assert answer["disputes"] == []
+    assert ("/disputes/name", "already_disputed") in {
+        (each["pointer"], each["code"]) for each in answer["findings"]
+    }

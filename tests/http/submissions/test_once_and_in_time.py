@@ -17,6 +17,7 @@ from policies.retention import ErasureReason
 
 ANN = {"kind": "person", "id_type": "111", "id_no": "35058219910603996X"}
 ON_CONSENT = ("name", "name_again", "id_no", "sex", "birth_date")
+LACKING = {"school": "一中", "income": "100"}
 DAY = timedelta(days=1)
 
 
@@ -30,7 +31,19 @@ async def test_the_same_twice_is_one_submission(hall):
 
     assert (again.status_code, again.json()) == (200, first.json())
     assert (other.status_code, other.json()["code"]) == (409, "already_submitted")
+    assert first.json()["id"] in other.json()["detail"]
     assert len(await hall.entries("submission.received")) == 1
+
+
+async def test_an_answer_that_was_handed_in_says_where_that_is(hall):
+    """Whoever reads the answer afterwards is led to the submission, and not told to resolve once more."""
+    resolved = await hall.resolve()
+    made = (await hall.submit(resolved)).json()
+
+    gone = await hall.call("GET", f"/v1/resolutions/{resolved['id']}")
+
+    assert (gone.status_code, gone.json()["code"]) == (410, "resolution_gone")
+    assert f"`GET /v1/submissions/{made['id']}`" in gone.json()["detail"]
 
 
 async def test_an_idempotency_key_is_honoured(hall):
@@ -66,6 +79,43 @@ async def test_of_two_at_once_exactly_one_is_written(hall_on_disk, tmp_path, ope
     assert len(await hall.entries("submission.received")) == 2
 
 
+@pytest.mark.parametrize(
+    ("values", "told"), [({}, (200, None)), ({"school": "一中"}, (409, "already_submitted"))]
+)
+async def test_what_was_taken_is_not_refused_for_a_consent_that_ended_since(hall_on_disk, values, told):
+    """Sent twice at once, and the consent withdrawn between the two: the same gets its answer, other a conflict."""
+    hall = hall_on_disk
+    resolved = await hall.resolve()
+    hall.runtime.ledger = gate = Overtaken(hall, resolved["id"])
+
+    late = await hall.submit(resolved, values)
+
+    assert (late.status_code, late.json().get("code")) == told
+    assert gate.first.status_code == 200
+    assert told[0] == 409 or late.json() == gate.first.json()
+
+
+class Overtaken:
+    """A ledger at whose gate, before the first that comes, the same form is handed in and its consent withdrawn."""
+
+    def __init__(self, hall, resolution):
+        self._hall, self._resolution, self._ledger = hall, resolution, hall.runtime.ledger
+        self.first = None
+
+    async def pass_gate(self, request):
+        """As late as that."""
+        if self.first is None:
+            self.first = ...  # what comes now passes at once
+            self.first = await self._hall.submit(self._resolution)
+            withdrawal = f"/v1/consents/{await self._hall.consent()}/withdraw"
+            assert (await self._hall.call("POST", withdrawal)).status_code == 200
+        return await self._ledger.pass_gate(request)
+
+    def __getattr__(self, name):
+        """Otherwise the same ledger."""
+        return getattr(self._ledger, name)
+
+
 async def test_a_paused_consent_carries_nothing(hall):
     """What it carried is named, without a value; stated as the person's own word it is typed and has no source."""
     resolved, consent = await hall.resolve(), await hall.consent()
@@ -85,13 +135,36 @@ async def test_a_paused_consent_carries_nothing(hall):
         (fields[path]["disposition"], fields[path]["tier"], fields[path]["source"]) for path in named
     } == {("typed", None, None)}
     assert {(fields[path]["outcome"], fields[path]["reason"]) for path in named} == {
-        ("no_ground", "consent_ended")
+        ("refused_by_person", "consent_ended")
     }
     assert not any(fields[path]["obtainable"] for path in named)
-    assert (fields["address"]["disposition"], fields["address"]["tier"]) == (
-        "kept",
-        "A",
-    )  # on the law, not on consent
+    address = fields["address"]
+    assert (address["disposition"], address["tier"]) == ("kept", "A")  # on the law, not on consent
+
+
+async def test_taking_a_consent_back_is_no_gap_in_the_reports(hall):
+    """What was emptied with it counts as refused by the person, and the application stays in its segment."""
+    resolved, consent = await hall.resolve(), await hall.consent()
+    assert (await hall.call("POST", f"/v1/consents/{consent}/withdraw")).status_code == 200
+    refused = await hall.submit(resolved)
+    named = [each["pointer"].removeprefix("/values/").replace("/", ".") for each in refused.json()["errors"]]
+
+    taken = (await hall.submit(resolved, own_word=named)).json()
+
+    assert taken["segment"] == "resident"
+    assert {taken["fields"][path]["outcome"] for path in named} == {"refused_by_person"}
+
+
+async def test_a_consent_that_ran_out_is_a_ground_that_lacks(hall):
+    """Nobody said no: its period was over before the form came back."""
+    resolved = await hall.resolve()
+    hall.clock.now += timedelta(hours=22, minutes=30)
+    refused = await hall.submit(resolved)
+    named = [each["pointer"].removeprefix("/values/").replace("/", ".") for each in refused.json()["errors"]]
+
+    taken = (await hall.submit(resolved, own_word=named)).json()
+
+    assert {taken["fields"][path]["outcome"] for path in named} == {"no_ground"}
 
 
 async def test_an_expired_consent_carries_nothing(hall):
@@ -116,6 +189,11 @@ async def test_a_withdrawn_consent_has_emptied_the_answer(hall):
 
     assert (refused.status_code, refused.json()["code"]) == (409, "consent_ended")
     assert {*ON_CONSENT, "address", "children.0.name"} <= set(named)
+    said = {each["pointer"]: each["detail"] for each in refused.json()["errors"]}
+    assert (
+        "another ground" in said["/values/address"]
+    )  # it stood on the law: resolved again, it is offered again
+    assert "another ground" not in said["/values/name"]
     fields = taken.json()["fields"]
     assert {(fields[path]["disposition"], fields[path]["tier"]) for path in named} == {("typed", None)}
     assert taken.json()["counts"]["offered"] == 0
@@ -138,7 +216,7 @@ async def test_what_was_typed_into_an_answer_that_is_over_is_not_lost(hall):
     answered = {path for path, field in continued["fields"].items() if field.get("answered")}
     assert answered == {"school", "sex", "wants_more", "more"}
     assert continued["fields"]["name"]["value"] == "安妮"
-    values["more"] = "新的"
+    values |= {"more": "新的", "declaration": True}
     assert (await hall.submit(continued, values)).status_code == 200
     assert (await hall.entries("intent"))[-1]["continues"] == resolved["id"]
     assert len(await hall.entries("submission.too_late")) == 1
@@ -272,3 +350,42 @@ class Counting(Database):
         """Counted."""
         self.visits["write"] += 1
         return await super().write(work)
+
+
+async def test_nothing_is_left_of_who_is_erased_while_a_form_is_handed_in(hall_on_disk):
+    """Whichever is first, neither waits for the other without end, and no value, record or ticket stays readable."""
+    hall = hall_on_disk
+    for _ in range(5):
+        resolved = await hall.resolve(consent=[])  # no consent whose row both would wait at
+        said = {"keep": {"phone": "record"}, "disputes": {"address": {"reason": "搬家了"}}}
+        handed_in, _ = await asyncio.gather(
+            hall.submit(resolved, {**LACKING, "phone": "13800138000"}, **said),
+            erase_subject(subject_from(ANN), ErasureReason.court_order, hall.runtime, caller="test"),
+        )
+
+        made = await hall.runtime.store.submissions.of_resolution(resolved["id"])
+        assert handed_in.status_code in (200, 409, 410), handed_in.text
+        assert made is None or made.sealed is None
+        (subject,) = (await hall.entries("intent"))[-1]["subjects"].values()
+        now, page = hall.clock.now, {"after": "", "limit": 9}
+        assert await hall.runtime.store.profiles.of_subject(subject, now, **page) == []
+        assert all(not each.sealed for each in await hall.runtime.store.disputes.of_subject(subject, **page))
+
+
+async def test_two_forms_at_once_keep_one_value(hall_on_disk, open_another):
+    """Of one item one value stands in the record, however many workers bring one at the same moment."""
+    hall = hall_on_disk
+    async with AsyncExitStack() as stack:
+        halls = (hall, await open_another(stack, hall)) * 4
+        resolved = [await each.resolve(consent=[]) for each in halls]
+        answers = await asyncio.gather(
+            *(
+                each.submit(answer, {**LACKING, "phone": f"1380013800{number}"}, keep={"phone": "record"})
+                for number, (each, answer) in enumerate(zip(halls, resolved, strict=True))
+            )
+        )
+
+    assert {each.status_code for each in answers} == {200}
+    (subject,) = (await hall.entries("intent"))[-1]["subjects"].values()
+    standing = await hall.runtime.store.profiles.of_subject(subject, hall.clock.now, after="", limit=9)
+    assert len(standing) == 1

@@ -147,6 +147,31 @@ def test_limits_are_named():
     assert finding.detail.endswith("(limit: 5)")
 
 
+@pytest.mark.parametrize(
+    ("answers", "wanted"),
+    [
+        ({"name": "甲乙", "sex": "3"}, "(choices: 1, 2)"),
+        ({"name": "甲乙", "age": "3"}, "(type: integer)"),
+        ({"name": "甲乙", "id": "3"}, "(pattern: ^[0-9]{17}[0-9X]$)"),
+        ({"name": "甲乙", "born": "3"}, "(format: date)"),
+    ],
+)
+def test_a_finding_says_what_the_form_wants_there(answers, wanted):
+    """Whoever reads it can put it right without looking the schema up."""
+    (finding,) = Validator(SCHEMA).errors(answers)
+
+    assert finding.detail.endswith(wanted)
+
+
+def test_a_list_too_long_to_read_is_not_repeated():
+    """Of a code list with hundreds of codes the sentence names none."""
+    (finding,) = Validator({"properties": {"code": {"enum": [str(n) for n in range(500)]}}}).errors(
+        {"code": "x"}
+    )
+
+    assert finding.detail == "the answer is not one of the choices"
+
+
 def test_sound_answers_have_no_findings():
     """Nothing to say about what is right."""
     assert Validator(SCHEMA).errors({"name": "甲乙", "sex": "1", "born": "2000-02-29"}) == []

@@ -161,7 +161,7 @@ def test_one_round_reminds_once(installed: tuple[Path, str]) -> None:
 
     rounds = [told("dispute", "run", "--state", state) for _ in range(2)]
 
-    nothing = {"reminded": 0, "escalated": 0, "delivered": 0, "failed": 0, "lost": 0}
+    nothing = {"reminded": 0, "escalated": 0, "counted": 0, "delivered": 0, "failed": 0, "lost": 0}
     assert rounds == [nothing | {"reminded": 1}, nothing]
 
 

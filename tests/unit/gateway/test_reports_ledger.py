@@ -466,3 +466,44 @@ def test_what_an_entry_does_not_tell_stays_out(kind: str, language: Language) ->
 
     assert (use.kind, use.entry, use.items, use.ground) == (kind, "aud_9", (), ())
     assert EVENTS[kind][language == "en"] in text(use, language)
+
+
+def handed_in(**overrides: Any) -> dict[str, Any]:
+    """The leaf of a form that two spouses handed in; the applicant's phone is disputed."""
+    told = {
+        "id": "aud_9",
+        "kind": "submission.received",
+        "is_test": False,
+        "slots": [
+            ["kept", "filled", "A", "civil", "11111", [["name", "name", "person.name"]]],
+            ["kept", "filled", "A", "civil", "11101", [["children.0.name", "children.name", "child.name"]]],
+            ["disputed", "filled", "A", "telecom", "11101", [["phone", "phone", "person.phone"]]],
+            ["edited", "filled", "A", "civil", "11111", [["spouse.name", "spouse.name", "person.name"]]],
+            ["blank", "no_binding", None, None, "00000", [["remark", "remark", None]]],
+        ],
+        "disputes": [["dsp_1", "phone", "person.phone", "telecom"]],
+    }
+    return intent() | told | overrides
+
+
+def test_a_form_handed_in_says_which_and_what_became_of_it() -> None:
+    """Form, role, and how many of the subject's own fields were kept, changed or disputed; which were disputed."""
+    mine = text(only(handed_in()))
+    assert "表单：结婚登记申请表（第 2 版）" in mine
+    assert "结果：提交了表单；2 项沿用已填内容，1 项提出异议（手机号码）\n" in mine
+    theirs = text(only(handed_in(), ref=SPOUSE, names=ENGLISH), "en")
+    assert "As: Spouse\n" in theirs
+    assert "Result: The form was handed in; 1 changed\n" in theirs
+
+
+def test_a_form_that_cannot_be_read_any_more_was_handed_in_all_the_same() -> None:
+    """Without its form nobody knows whose the fields are: only that it was handed in is told."""
+    assert "结果：提交了表单\n" in text(only(handed_in(), names=Names("zh")))
+    assert "结果：提交了表单；测试申请\n" in text(only(handed_in(slots=[], is_test=True)))
+
+
+def test_what_an_event_was_about_is_not_called_fetched() -> None:
+    """Keeping or disputing a value fetches nothing, and does not read as if it did."""
+    kept = consent("profile.kept", items=["person.phone"], permitted=None, denied=None, expires_at=None)
+    assert "数据项：手机号码" in text(only(kept))
+    assert "调取" not in text(only(kept))

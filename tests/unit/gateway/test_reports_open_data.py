@@ -106,7 +106,7 @@ def test_no_time_is_finer_than_the_hour() -> None:
     told = document_of(published(), IMPRINT)["metadata"]
 
     assert told["made_at"] == "2026-11-09T03:00:00Z"
-    assert told["period"] == {"from": "2026-10-01", "until": "2026-11-01", "zone": "Asia/Shanghai"}
+    assert told["period"] == {"from": "2026-10-01", "to": "2026-11-01", "zone": "Asia/Shanghai"}
 
 
 def test_nothing_rare_is_published() -> None:

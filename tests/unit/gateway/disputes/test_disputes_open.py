@@ -230,6 +230,37 @@ async def test_while_open_it_is_not_offered_and_not_even_asked_for(hall) -> None
     assert ["spouse", "civil", ["person.name"], False, ticket["id"], "disputed"] in asked
 
 
+class OpeningSources:
+    """Sources during whose answer somebody disputes a value."""
+
+    def __init__(self, sources: Any, meanwhile: Any) -> None:
+        self._sources, self._meanwhile = sources, meanwhile
+
+    async def gather(self, *asked: Any) -> Any:
+        """What they say, once that is done."""
+        said = await self._sources.gather(*asked)
+        await self._meanwhile()
+        return said
+
+    async def close(self) -> None:
+        """As they are closed."""
+        await self._sources.close()
+
+
+async def test_what_is_disputed_while_it_is_fetched_is_not_released(hall) -> None:
+    """The second gate looks again at every subject, also where no consent carries anything: on the law alone."""
+    before, sources = await hall.answer(), hall.runtime.sources
+    hall.runtime.sources = OpeningSources(sources, lambda: hall.open(before))
+
+    answer = await hall.answer()
+    hall.runtime.sources = sources
+
+    field = answer["fields"]["name"]
+    assert (field["outcome"], field["value"]) == ("disputed", None)
+    assert answer["fields"]["phone"]["value"] == "13800138000"
+    assert (await hall.leaves("outcome"))[-1]["discarded"] == 1
+
+
 async def test_a_disputed_cell_withholds_the_rows(hall) -> None:
     """Nobody knows which row is which once the register has changed them."""
     await hall.open(await hall.answer(), "children.0.born")

@@ -119,7 +119,7 @@ def test_the_report_for_machines_is_that_of_the_api(directory):
 
     assert whole["definition"] == "rates/1"
     assert whole["total"]["rates"]["M4"] == {"rate": 0.6, "numerator": 3, "denominator": 5}
-    assert [row["key"] for row in whole["sections"][0]["rows"]] == ["202610"]
+    assert [row["key"] for row in whole["sections"][0]["rows"]] == ["2026-10"]
     assert first["total"]["applications"] == 1
     assert told(directory, "backfill", "--public")["total"]["withheld"]
 
@@ -141,6 +141,9 @@ def test_a_recount_agrees_and_says_how_much_it_counted(directory):
         "applications": 3,
         "slots": 5,
         "cells": 11,
+        "sealed": 0,
+        "bundle_ends": None,
+        "is_behind": False,
         "equal": True,
         "differences": [],
     }
@@ -156,9 +159,56 @@ def test_a_recount_of_an_exported_log_agrees(directory, tmp_path):
         archive.extractall(tmp_path / "unpacked")
 
     for at in (bundle, tmp_path / "unpacked"):
-        assert told(directory, "recount", "--bundle", at)["slots"] == 5
+        done = told(directory, "recount", "--bundle", at)
+        assert (done["slots"], done["is_behind"]) == (5, False)
     (tmp_path / "letter").write_text("Dear auditor,")
     assert run(directory, "recount", "--bundle", tmp_path / "letter")[0] == 1
+
+
+def test_a_bundle_that_ends_too_early_says_so(directory, tmp_path):
+    """Applications came after the export: the sentence names the bundle's end, beside what differs."""
+    bundle = tmp_path / "log.zip"
+    CliRunner().invoke(app, ["audit", "export", "--out", str(bundle), "--state", str(directory)])
+    asyncio.run(hand_in_later(Settings(state_dir=directory)))
+
+    code, printed, _ = run(directory, "recount", "--bundle", bundle)
+    done = told(directory, "recount", "--bundle", bundle, code=1)
+
+    assert code == 1
+    assert f"The bundle ends at {done['bundle_ends']}" in printed
+    assert done["is_behind"]
+    assert done["bundle_ends"].endswith("Z")
+    before = told(directory, "recount", "--bundle", bundle, "--to", "2026-10-04")
+    assert (before["equal"], before["is_behind"]) == (True, False)
+
+
+async def hand_in_later(config):
+    """One application more, long after the others."""
+    runtime = make_runtime(config)
+    try:
+        at = AT + timedelta(days=4_000)
+        snapshot = Snapshot(
+            *("smn_9", 1, at, "review", 1, "transport", "交通运输", "resident", 1, 1, (KEPT, TYPED))
+        )
+        made = Submission(*("smn_9", "res_9", "hall", "交通运输", "review", 1, at, "aud_0", "d" * 64, {}, at))
+        entry = noted(EntryKind.submission_received, snapshot, runtime)
+        write = GateWrite(entry, None, submission=SubmissionWrite(made, snapshot, was_purged=True))
+        await runtime.store.gates.commit([GateRequest((), lambda _: write)])
+    finally:
+        await runtime.ledger.drain()
+        await runtime.store.close()
+
+
+def test_what_cannot_be_reported_is_said(directory):
+    """A period that ends before it begins, an unknown form, an unknown segment: exit 1, with what there is."""
+    for wrong, why in (
+        (("--from", "2026-11-01", "--to", "2026-10-01"), "must lie before"),
+        (("--form", "none"), "Published forms: review"),
+        (("--segment", "martian"), "Segments: resident"),
+    ):
+        code, _, said = run(directory, "backfill", *wrong)
+        assert code == 1
+        assert why in " ".join(said.split())
 
 
 def test_a_difference_is_exit_one_and_is_named(directory):
@@ -204,6 +254,8 @@ def test_a_baseline_is_frozen_listed_and_never_changed(directory):
 
     assert (frozen["form"], frozen["slots"], frozen["dated"]) == ("review", 20, "2025-12-31")
     assert again[0] == 1
+    assert "name paper-2025 is taken: review" in " ".join(again[2].split())
+    assert frozen["frozen_at"].endswith("Z")
     listed = told(directory, "baseline", "list")["baselines"]
     assert [(each["name"], each["slots"]) for each in listed] == [("online-2026", 18), ("paper-2025", 20)]
     assert "paper-2025" in run(directory, "baseline", "list")[1]
