@@ -269,6 +269,14 @@ async def test_a_time_that_cannot_be_told_in_utc_is_refused(log: Log, at: str) -
     assert (await log.get("/v1/audit/entries", until=at)).status_code == 422
 
 
+@pytest.mark.parametrize("at", [0, 1763690584, 1.5, "1763690584", "", True])
+async def test_a_number_of_seconds_is_no_time(log: Log, at: Any) -> None:
+    """A time is written out; what looks like seconds since 1970 is refused, as the document of the API says."""
+    answer = await log.post("/v1/audit/entries/search", {"until": at})
+
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (422, "/until")
+
+
 async def test_who_worked_is_opened_with_a_reason(log: Log) -> None:
     """Told with the entry that says so; the person sees in their ledger that an auditor looked."""
     intent = (await log.service.entries("intent"))[0]["id"]

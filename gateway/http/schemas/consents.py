@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
 from field_registry.items import Sensitivity, ShareAttribute
 from gateway.http.schemas.resolutions import ActorKind, Answered, Name, Strict, SubjectBody
@@ -22,7 +22,14 @@ def in_utc(moment: datetime) -> datetime:
         raise ValueError("the time lies outside the years that can be told in UTC") from None
 
 
-Moment = Annotated[AwareDatetime, AfterValidator(in_utc)]
+def written_out(moment: object) -> object:
+    """The same; raises `ValueError` for a number of seconds, as which a number, or text of digits, would be taken."""
+    if isinstance(moment, str) and moment[4:5] == "-":
+        return moment
+    raise ValueError("a time is written like 2026-11-21T02:03:04Z (RFC 3339)")
+
+
+Moment = Annotated[AwareDatetime, BeforeValidator(written_out), AfterValidator(in_utc)]
 """A time with its offset, as UTC: one that overflows there could be recorded and never be read again."""
 
 
