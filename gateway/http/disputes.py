@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 from enum import StrEnum
 from typing import Annotated
 
@@ -21,6 +20,7 @@ from gateway.disputes.told import as_line
 from gateway.disputes.uses import Wanted
 from gateway.disputes.whereabouts import where_it_went
 from gateway.errors import NotAllowed
+from gateway.http.days import Day
 from gateway.http.me import person_of
 from gateway.http.problems import problem_responses
 from gateway.http.proofs import note_refusal
@@ -134,7 +134,7 @@ async def get_disputes(
     request: Request,
     state: Annotated[list[DisputeState] | None, Query(description="Only those that stand so now.")] = None,
     due_before: Annotated[
-        date | None, Query(description="Only unanswered ones that were due before that day.")
+        Day | None, Query(description="Only unanswered ones that were due before that day.")
     ] = None,
     limit: Limit = 100,
     cursor: Cursor = "",

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.errors import BadRequest, NotFound
+from gateway.http.days import Since, Until
 from gateway.http.problems import problem_responses
 from gateway.http.routing import AUTHENTICATED, BEARER, caller_of, runtime_of
 from gateway.http.schemas.report_exports import OpenMonthBody
@@ -20,18 +21,9 @@ router = APIRouter(tags=["reports"])
 
 XLSX, PDF = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/pdf"
 _HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
-_FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 _LONGEST, _USUAL = timedelta(days=366), timedelta(days=30)
 _KEEP = {"cache-control": "public, max-age=3600"}
 
-Since = Annotated[
-    date | None,
-    Query(alias="from", ge=_FIRST, le=_LAST, description="First day in China; 30 days before `to`."),
-]
-Until = Annotated[
-    date | None,
-    Query(alias="to", ge=_FIRST, le=_LAST, description="Day after the last; tomorrow when left out."),
-]
 Month = Annotated[
     str,
     Query(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", description="Month of China's calendar, e.g. 2026-10."),

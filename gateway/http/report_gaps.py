@@ -11,6 +11,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from gateway.errors import BadRequest, NotAllowed
+from gateway.http.days import Since, Until
 from gateway.http.problems import problem_responses
 from gateway.http.routing import AUTHENTICATED, BEARER, Cursor, Limit, caller_of, json_response, runtime_of
 from gateway.http.schemas.report_gaps import AnswerTimesBody, ExemptBody, GapBody, LeagueBody, RepeatBody
@@ -25,21 +26,12 @@ from gateway.runtime import Runtime
 
 router = APIRouter(tags=["reports"], dependencies=AUTHENTICATED)
 
-_FIRST, _LAST = date(2000, 1, 1), date(2100, 1, 1)
 _LONGEST = timedelta(days=366)
 _USUAL = timedelta(days=30)
 _HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
 _TOLD_FROM = 10  # contract, section 3: smaller cells are not told outside the hall
 _READ = problem_responses(400, 401, 403, 422, 503)
 
-Since = Annotated[
-    date | None,
-    Query(alias="from", ge=_FIRST, le=_LAST, description="First day in China; 30 days before `to`."),
-]
-Until = Annotated[
-    date | None,
-    Query(alias="to", ge=_FIRST, le=_LAST, description="Day after the last; tomorrow when left out."),
-]
 Name = Annotated[str | None, Query(min_length=1, max_length=100)]
 Place = Annotated[
     str, Query(pattern="^[0-9]{0,6}$", description="`next_cursor` of the page before; empty for the first.")

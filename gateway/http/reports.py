@@ -1,12 +1,12 @@
 """`/v1/reports/backfill…`: rates by form, field, item, source, department … and the slots behind a percentage."""
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import BeforeValidator, StringConstraints, WithJsonSchema
+from pydantic import StringConstraints, WithJsonSchema
 
 from field_registry.outcomes import Disposition, OutcomeCode
+from gateway.http.days import Day
 from gateway.http.problems import problem_responses
 from gateway.http.routing import (
     AUTHENTICATED,
@@ -27,18 +27,6 @@ from gateway.reports.naming import names_of
 
 router = APIRouter(tags=["reports"], dependencies=AUTHENTICATED)
 
-_FIRST, _LAST = date(2000, 1, 1), date(2200, 1, 1)
-
-
-def _day(text: str) -> date:
-    """That day; what no calendar of ours reaches is its first or last."""
-    if len(text) != len("2026-10-01"):  # the standard library reads 20261001 and 2026-W40-4 too
-        raise ValueError("a day is written like 2026-10-01")
-    return min(max(date.fromisoformat(text), _FIRST), _LAST)
-
-
-# Pydantic's own takes numbers for days too.
-Day = Annotated[date, BeforeValidator(_day), WithJsonSchema({"type": "string", "format": "date"})]
 From = Annotated[
     Day | None, Query(alias="from", description="First day, in China. From the beginning without.")
 ]
