@@ -59,7 +59,7 @@ async def briefing(
         if pages:
             pictures = await briefing_pages(wanted, runtime)
             numbered = enumerate(pictures, start=1)
-            made = {target.with_stem(f"{target.stem}-{number}"): picture for number, picture in numbered}
+            made = {target.with_name(f"{target.stem}-{number}.png"): picture for number, picture in numbered}
         else:
             made = {target: await briefing_file(wanted, runtime)}
     _written(made, as_json=as_json)

@@ -234,15 +234,19 @@ def test_the_workbook_says_what_the_report_says(month: LivedMonth, tmp_path: Pat
 
 
 def test_the_briefing_tells_its_month(month: LivedMonth, tmp_path: Path) -> None:
-    """Two pages of the month under way, with the headline rate and its counts."""
-    last = month.until - timedelta(days=1)
+    """Two pages of the month that most of it lies in, with the headline rate and its counts; as pictures too."""
+    first = (month.first + timedelta(days=14)).replace(day=1)
+    after = (first + timedelta(days=31)).replace(day=1)
     file = tmp_path / "briefing.pdf"
-    told("report", "briefing", "--month", f"{last:%Y-%m}", "--out", file, "--state", month.state)
-    report = told(
-        *("report", "backfill", "--from", last.replace(day=1), "--to", month.until, "--state", month.state)
-    )
+    asked = ("report", "briefing", "--month", f"{first:%Y-%m}", "--out", file, "--state", month.state)
+    told(*asked)
+    told(*asked, "--png")
+    report = told(*("report", "backfill", "--from", first, "--to", after, "--state", month.state))
 
     pages = pypdf.PdfReader(file).pages
+    pictures = sorted(tmp_path.glob("*.png"))
+    assert [each.name for each in pictures] == ["briefing-1.png", "briefing-2.png"]
+    assert all(each.read_bytes().startswith(b"\x89PNG") for each in pictures)
     rate = report["total"]["rates"]["M4"]
     assert len(pages) == 2
     assert f"{rate['numerator']:,} / {rate['denominator']:,}" in pages[0].extract_text()
