@@ -1,27 +1,23 @@
 """`/v1/reports/export.xlsx`, `briefing.pdf` and `open`: reports to file, to print, and for everybody."""
 
-from datetime import date, timedelta
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.errors import BadRequest, NotFound
-from gateway.http.days import Since, Until
+from gateway.errors import NotFound
+from gateway.http.days import Since, Until, period_of
 from gateway.http.problems import problem_responses
 from gateway.http.routing import AUTHENTICATED, BEARER, caller_of, runtime_of
 from gateway.http.schemas.report_exports import OpenMonthBody
 from gateway.records import CallerRole
 from gateway.reports.export_files import OpenMonths, briefing_file, workbook_file
-from gateway.reports.periods import day_of
-from gateway.reports.survey import Period
-from gateway.runtime import Runtime
 from gateway.submissions.printing import require_printer
 
 router = APIRouter(tags=["reports"])
 
 XLSX, PDF = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "application/pdf"
 _HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
-_LONGEST, _USUAL = timedelta(days=366), timedelta(days=30)
 _KEEP = {"cache-control": "public, max-age=3600"}
 
 Month = Annotated[
@@ -44,7 +40,7 @@ def _file(media_type: str) -> dict[int | str, dict[str, Any]]:
 async def get_workbook(request: Request, since: Since = None, until: Until = None) -> Response:
     """One sheet per table, rates as numbers with their counts; nothing in it is a formula."""
     caller_of(request, *_HALL)
-    period = _period(since, until, runtime_of(request))
+    period = period_of(since, until, runtime_of(request))
     name = f"oncegate-{period.since}-{period.until}.xlsx"
     return _attached(await workbook_file(period, runtime_of(request)), XLSX, name)
 
@@ -88,17 +84,6 @@ def month_of(text: str) -> date:
     datetime.date(2026, 10, 1)
     """
     return date(int(text[:4]), int(text[5:]), 1)
-
-
-def _period(since: date | None, until: date | None, runtime: Runtime) -> Period:
-    """Those days; raises `BadRequest` for none and for more than a year."""
-    last = until or day_of(runtime.clock()) + timedelta(days=1)
-    period = Period(since or last - _USUAL, last)
-    if period.since >= period.until or period.until - period.since > _LONGEST:
-        raise BadRequest(
-            "period_invalid", "`from` must lie before `to`, and at most 366 days; `to` itself is not counted."
-        )
-    return period
 
 
 def _attached(content: bytes, media_type: str, name: str) -> Response:

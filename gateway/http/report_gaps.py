@@ -5,13 +5,12 @@ in, without cells of fewer than ten applications.
 """
 
 from dataclasses import dataclass
-from datetime import date, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 
-from gateway.errors import BadRequest, NotAllowed
-from gateway.http.days import Since, Until
+from gateway.errors import NotAllowed
+from gateway.http.days import Since, Until, period_of
 from gateway.http.problems import problem_responses
 from gateway.http.routing import AUTHENTICATED, BEARER, Cursor, Limit, caller_of, json_response, runtime_of
 from gateway.http.schemas.report_gaps import AnswerTimesBody, ExemptBody, GapBody, LeagueBody, RepeatBody
@@ -19,15 +18,10 @@ from gateway.records import CallerRole, SnapshotFilter
 from gateway.reports.exempt_report import exempt_document, exempt_report
 from gateway.reports.gap_report import gap_document, gap_report
 from gateway.reports.league_report import answer_times, league_report
-from gateway.reports.periods import day_of
 from gateway.reports.repeat_report import repeat_document, repeat_report
-from gateway.reports.survey import Period
-from gateway.runtime import Runtime
 
 router = APIRouter(tags=["reports"], dependencies=AUTHENTICATED)
 
-_LONGEST = timedelta(days=366)
-_USUAL = timedelta(days=30)
 _HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
 _TOLD_FROM = 10  # contract, section 3: smaller cells are not told outside the hall
 _READ = problem_responses(400, 401, 403, 422, 503)
@@ -69,7 +63,7 @@ async def get_gaps(
     scope = _scope(request, department)
     runtime, skip = runtime_of(request), int(cursor or 0)
     wanted = SnapshotFilter(form=form, department=scope.department, segment=segment)
-    report = await gap_report(wanted, _period(since, until, runtime), runtime, steps=skip + limit + 1)
+    report = await gap_report(wanted, period_of(since, until, runtime), runtime, steps=skip + limit + 1)
     has_more = len(report.steps) > skip + limit
     del report.steps[skip + limit :]
     document = gap_document(report, skip=skip, at_least=scope.at_least)
@@ -95,7 +89,7 @@ async def get_repeat_collection(
     scope = _scope(request, department)
     runtime, skip = runtime_of(request), int(cursor or 0)
     wanted = SnapshotFilter(form=form, department=scope.department)
-    report = await repeat_report(wanted, _period(since, until, runtime), runtime)
+    report = await repeat_report(wanted, period_of(since, until, runtime), runtime)
     document = repeat_document(report, skip=skip, limit=limit, at_least=scope.at_least)
     has_more = document["rows_in_all"] > skip + limit
     return json_response({**document, "next_cursor": str(skip + limit) if has_more else None})
@@ -113,7 +107,7 @@ async def get_sources_report(
     """Availability, times, freshness and confirmed errors (M10), the least available first."""
     caller_of(request, *_HALL)
     runtime, skip = runtime_of(request), int(cursor or 0)
-    document = await league_report(_period(since, until, runtime), runtime)
+    document = await league_report(period_of(since, until, runtime), runtime)
     sources = document["sources"]
     has_more = len(sources) > skip + limit
     shown = {"sources": sources[skip : skip + limit], "next_cursor": str(skip + limit) if has_more else None}
@@ -133,7 +127,7 @@ async def get_answer_times(
     caller_of(request, *_HALL)
     runtime = runtime_of(request)
     return json_response(
-        await answer_times(_period(since, until, runtime), runtime, after=cursor, limit=limit)
+        await answer_times(period_of(since, until, runtime), runtime, after=cursor, limit=limit)
     )
 
 
@@ -155,7 +149,7 @@ async def get_exempt_materials(
     """Every paper of every form: exempt, or what keeps it from that. `department`: that publishes the form."""
     caller = caller_of(request, *_HALL, CallerRole.renderer)
     runtime, skip = runtime_of(request), int(cursor or 0)
-    period = _period(since, until, runtime)
+    period = period_of(since, until, runtime)
     lines = await exempt_report(period, runtime, form=form, department=department)
     is_hall = not caller.roles.isdisjoint(_HALL)
     document = exempt_document(period, lines, lines[skip : skip + limit], observed=is_hall)
@@ -174,14 +168,3 @@ def _scope(request: Request, department: str | None) -> _Scope:
             "other_department", "You see your own department's numbers; leave `department` out or name it."
         )
     return _Scope(caller.department, _TOLD_FROM)
-
-
-def _period(since: date | None, until: date | None, runtime: Runtime) -> Period:
-    """Those days; raises `BadRequest` for none and for more than a year."""
-    last = until or day_of(runtime.clock()) + timedelta(days=1)
-    period = Period(since or last - _USUAL, last)
-    if period.since >= period.until or period.until - period.since > _LONGEST:
-        raise BadRequest(
-            "period_invalid", "`from` must lie before `to`, and at most 366 days; `to` itself is not counted."
-        )
-    return period
