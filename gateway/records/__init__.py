@@ -1,0 +1,98 @@
+"""Records the service passes between its rooms: who calls, who works, what was asked. Frozen; no behaviour."""
+
+from gateway.records.callers import Actor, Caller, CallerRole, Client, Operator, OperatorSession, Sighting
+from gateway.records.consents import ConsentEnd, ConsentEvent, ConsentRequest, RequestAnswer, StoredConsent
+from gateway.records.disputes import Dispute, DisputeCount, DisputeEvent, DisputeState, Message
+from gateway.records.gates import GateRequest, GateView, GateWrite
+from gateway.records.log import Entry, EntryFilter, EntryKind, Extension, Head, Place, Scanned, Tail, Tile
+from gateway.records.profiles import ProfileDifference, ProfileEnd, ProfileValue
+from gateway.records.publications import FormPublication, Publication
+from gateway.records.reports import (
+    NO_BOUND_MS,
+    AnswerCount,
+    Baseline,
+    CallCount,
+    CellFilter,
+    CellSum,
+    Countable,
+    Delta,
+    RollupKey,
+    Stretch,
+)
+from gateway.records.subjects import (
+    Cell,
+    Erasure,
+    IdentityLink,
+    LinkedDocument,
+    LinkVerdict,
+    NewSubject,
+    SubjectKey,
+)
+from gateway.records.submissions import (
+    Draft,
+    SnapshotFilter,
+    Submission,
+    SubmissionWrite,
+    Submittable,
+    TypedAnswers,
+)
+
+__all__ = [
+    "NO_BOUND_MS",
+    "Actor",
+    "AnswerCount",
+    "Baseline",
+    "CallCount",
+    "Caller",
+    "CallerRole",
+    "Cell",
+    "CellFilter",
+    "CellSum",
+    "Client",
+    "ConsentEnd",
+    "ConsentEvent",
+    "ConsentRequest",
+    "Countable",
+    "Delta",
+    "Dispute",
+    "DisputeCount",
+    "DisputeEvent",
+    "DisputeState",
+    "Draft",
+    "Entry",
+    "EntryFilter",
+    "EntryKind",
+    "Erasure",
+    "Extension",
+    "FormPublication",
+    "GateRequest",
+    "GateView",
+    "GateWrite",
+    "Head",
+    "IdentityLink",
+    "LinkVerdict",
+    "LinkedDocument",
+    "Message",
+    "NewSubject",
+    "Operator",
+    "OperatorSession",
+    "Place",
+    "ProfileDifference",
+    "ProfileEnd",
+    "ProfileValue",
+    "Publication",
+    "RequestAnswer",
+    "RollupKey",
+    "Scanned",
+    "Sighting",
+    "SnapshotFilter",
+    "StoredConsent",
+    "Stretch",
+    "SubjectKey",
+    "Submission",
+    "SubmissionWrite",
+    "Submittable",
+    "Tail",
+    "Tile",
+    "TypedAnswers",
+]
