@@ -11,6 +11,7 @@ May be imported by the resolution pipeline alone.
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from operator import attrgetter
 from typing import Any, cast
 
 import structlog
@@ -53,6 +54,8 @@ _NOT_A_SOURCES = FILLED | {
 }
 """Outcomes that no source can know of."""
 
+_ALL_FOUND, _ALL_RECORDS = {Found}, {Record}
+_record_of = attrgetter("record")
 _PERSON = SubjectKind.person  # looking a member up costs more than comparing with it
 _FILLED = OutcomeCode.filled
 
@@ -306,7 +309,7 @@ async def _bounded(call: Coroutine[Any, Any, Any], until: float) -> Any:
 
 def _holds(source: Source, subject: Subject) -> bool:
     """Whether the source can look that subject up at all."""
-    if subject.kind not in source.kinds:
+    if subject.kind not in source.kinds or (subject.issuer and not source.by_issuer):
         return False
     return subject.kind is not _PERSON or subject.id_type in source.id_types
 
@@ -336,12 +339,10 @@ def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:
     """Whether a connector kept its word: one reply of the right kind per ask."""
     if not isinstance(replies, list | tuple) or len(replies) != len(asks):
         return False
-    for reply in replies:
-        if type(reply) is Found and type(reply.record) is Record:  # nearly all: spared the call
-            continue
-        if not _is_reply(reply):
-            return False
-    return True
+    # Nearly always all are found in records of one shape; that is seen without a call for each.
+    if set(map(type, replies)) == _ALL_FOUND and set(map(type, map(_record_of, replies))) == _ALL_RECORDS:
+        return True
+    return all(map(_is_reply, replies))
 
 
 def _is_reply(reply: Any) -> bool:

@@ -42,6 +42,13 @@ def compile_pointer(text: str) -> Pointer:
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
 
 
+@lru_cache(maxsize=8192)
+def _parted(attribute: str) -> tuple[Pointer, Pointer]:
+    """The way to where an attribute stands, and the last step; none for the record itself."""
+    pointer = compile_pointer(attribute)
+    return pointer[:-1], pointer[-1:]
+
+
 def look_up(node: Any, pointer: Pointer) -> Any:
     """What stands at `pointer`, or None when nothing does."""
     for step in pointer:
@@ -69,14 +76,13 @@ def every(asks: Sequence[Ask], missing: Missing) -> list[Reply]:
 def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) -> list[Reply]:
     """One reply per ask from one record (a dict)."""
     replies: list[Reply] = []
+    around: Pointer | None = None
+    node: Any = None
     for ask in asks:
-        pointer = compile_pointer(ask.binding.attribute)
-        raw: Any = record
-        for step in pointer:  # `look_up` without the call, for pointers that lead through objects alone
-            if type(raw) is not dict:
-                raw = look_up(record, pointer)
-                break
-            raw = raw.get(step)
+        parent, leaf = _parted(ask.binding.attribute)
+        if parent != around:  # attributes mostly stand beside each other: one way down serves them all
+            around, node = parent, look_up(record, parent)
+        raw: Any = node.get(leaf[0]) if leaf and type(node) is dict else look_up(node, leaf)
         if (not raw or raw.isspace()) if type(raw) is str else is_empty(raw):  # mostly text: spared the call
             replies.append(EMPTY)
         elif ask.item.datatype is _ROWS:
@@ -109,7 +115,7 @@ def about_record(record: Mapping[str, Any], echo: Pointer | None, recorded_at: P
 
 
 def compile_template(text: str, where: str) -> Callable[[Mapping[str, str]], str]:
-    """A function that fills `{id_no}` and `{id_type}` in `text`; raises `BadConfiguration` for any other placeholder.
+    """A function that fills the placeholders in `text`; raises `BadConfiguration` for any other placeholder.
 
     >>> compile_template("/persons/{id_no}", "path")({"id_no": "X1", "id_type": "414"})
     '/persons/X1'
@@ -128,8 +134,8 @@ def compile_template(text: str, where: str) -> Callable[[Mapping[str, str]], str
     return lambda values: "".join([values[name] if name else part for name, part in steps])
 
 
-PLACEHOLDERS = ("id_no", "id_type")
-"""What a request template may name."""
+PLACEHOLDERS = ("id_no", "id_type", "issuer")
+"""What a request template may name; `issuer` is empty where nobody said the country."""
 
 _MARKS = {"{" + name + "}": name for name in PLACEHOLDERS}
 

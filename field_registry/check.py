@@ -9,6 +9,7 @@ from pathlib import Path
 
 from field_registry.check_bindings import binding_faults, item_binding_faults
 from field_registry.check_config import config_faults
+from field_registry.check_issuer import issuer_faults
 from field_registry.codes import CodeList
 from field_registry.errors import Fault
 from field_registry.items import Datatype, Item, ShareAttribute
@@ -55,6 +56,7 @@ class _Lint:
         for source in registry.sources.values():
             place = self._place("source", source.id)
             yield from config_faults(source, place, self.schemas)
+            yield from issuer_faults(source, place)
             bound = any(binding.source == source.id for binding in registry.bindings)
             if not bound and not any(kind == "binding" for kind, _ in self.loaded.broken):
                 message = f"source {source.id!r} answers for no item; bind items to it or remove it"

@@ -10,6 +10,12 @@ from field_registry.items import Datatype, Item
 _UNIT_NAMES = {"CNY": "元", "m2": "平方米", "m3": "立方米", "t": "吨", "kW": "千瓦", "mu": "亩"}
 
 
+SHOWN_AS_IS = frozenset(
+    {Datatype.text, Datatype.name, Datatype.id_no, Datatype.address, Datatype.uscc, Datatype.phone}
+)
+"""Kinds of data whose normal value is what a person reads."""
+
+
 def display_of(item: Item, value: object, code_list: CodeList | None = None) -> str:
     """The normal value as a person reads it; "" for None. Not masked: `policies.mask` does that."""
     if value is None:

@@ -14,7 +14,7 @@ import orjson
 
 from field_registry.bindings import Binding, Transform
 from field_registry.codes import CodeList
-from field_registry.items import Datatype, Item, Sensitivity, ShareAttribute
+from field_registry.items import About, Datatype, Item, Sensitivity, ShareAttribute
 from field_registry.located import parse_duration, without_collection
 from field_registry.outcomes import Tier
 from field_registry.registry import Registry
@@ -72,6 +72,7 @@ def item_entry(item: Item) -> dict[str, Any]:
         "compare": item.compare,
         "within": item.within,
         "synonyms": list(item.synonyms),
+        "about": item.about and item.about.value,
     }
 
 
@@ -98,6 +99,7 @@ def item_from(entry: Entry) -> Item:
         compare=get("compare", False),
         within=get("within"),
         synonyms=tuple(get("synonyms") or ()),
+        about=About(entry["about"]) if get("about") else None,
     )
 
 
@@ -113,6 +115,7 @@ def source_entry(source: Source) -> dict[str, Any]:
         "tier": source.tier.value,
         "kinds": sorted(kind.value for kind in source.kinds),
         "id_types": sorted(source.id_types),
+        "by_issuer": source.by_issuer,
         "timeout": duration_text(source.timeout),
         "max_concurrent": source.max_concurrent,
         "failures_to_open": source.failures_to_open,
@@ -127,7 +130,7 @@ def source_from(entry: Entry) -> Source:
     """The source an entry means; ValueError or KeyError when its shape is wrong."""
     get = entry.get
     given: dict[str, Any] = {
-        key: entry[key] for key in ("max_concurrent", "failures_to_open") if key in entry
+        key: entry[key] for key in ("max_concurrent", "failures_to_open", "by_issuer") if key in entry
     }
     given |= {key: _duration(entry[key]) for key in ("timeout", "open_for") if key in entry}
     if "kinds" in entry:

@@ -9,10 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import date
 
 from stdnum.cn import ric, uscc
+from stdnum.iso7064 import mod_11_10
 
 from field_registry.codes import fold
+from field_registry.countries import ISSUERS
 from field_registry.errors import BadIdentifier
-from field_registry.subjects import RESIDENT_ID, Subject, SubjectKind
+from field_registry.subjects import REG_NO, RESIDENT_ID, Subject, SubjectKind
 
 MASK_CHARACTERS = "*●•#□■"
 """What registers put in place of characters they hide."""
@@ -20,6 +22,7 @@ MASK_CHARACTERS = "*●•#□■"
 _RESIDENT = re.compile(r"[1-9][0-9]{16}[0-9X]")
 _RESIDENT_15 = re.compile(r"[1-9][0-9]{14}")
 _USCC = re.compile(r"[0-9A-HJ-NPQRTUWXY]{2}[0-9]{6}[0-9A-HJ-NPQRTUWXY]{10}")
+_REGISTRATION = re.compile(r"[0-9]{15}")
 _PROJECT = re.compile(r"([0-9]{4})-?([0-9]{6})-?([0-9]{2})-?([0-9]{2})-?([0-9]{6})")
 _LOCAL_PROJECT = re.compile(r"[0-9A-Z][0-9A-Z-]{5,39}")
 _PROVINCE = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼"
@@ -63,6 +66,8 @@ _SHAPES: dict[str, tuple[re.Pattern[str], str]] = {
     ),
     "990": (_LOOSE, "3 to 30 letters, digits or characters"),
 }
+ISSUED_BY_COUNTRIES = frozenset({"411", "412", "413", "414", "415", "416", "417"})
+"""GA/T 517 types of documents for travelling, which every country numbers for itself."""
 _RESIDENT_TYPES = frozenset({RESIDENT_ID, "112"})
 _SHOWN = {**dict.fromkeys(_RESIDENT_TYPES, (6, 4)), "plate": (2, 2)}
 """How many characters a masked echo must show at its beginning and its end; else 2 and 4."""
@@ -135,6 +140,44 @@ def unified_social_credit_code(text: str) -> str:
     return number
 
 
+def registration_number(text: str) -> str:
+    """The 15-digit 工商注册号 that this text means: what organisations had before 2015, and many papers still name.
+
+    Division, sequence, and a check digit by MOD 11,10 of ISO 7064 (工商行政管理市场主体注册号编制规则, GS 15—2006).
+
+    >>> registration_number("1101 0800 0000 016")
+    '110108000000016'
+    """
+    number = _compact(text).replace("-", "")
+    if len(number) != 15:
+        raise BadIdentifier("length", "a registration number has 15 digits; please check it")
+    if not _REGISTRATION.fullmatch(number):
+        raise BadIdentifier("characters", "a registration number has digits alone; please check it")
+    if not mod_11_10.is_valid(number):
+        raise BadIdentifier("check_digit", "the last digit does not fit the others; one of them is mistyped")
+    return number
+
+
+def issuing_country(id_type: str, text: str) -> str:
+    """The country that issued a document of that type, as three letters; raises `BadIdentifier` for any other text.
+
+    Two countries give the same number to two people: with its country a number is one person's.
+    """
+    if id_type not in ISSUED_BY_COUNTRIES:
+        known = ", ".join(sorted(ISSUED_BY_COUNTRIES))
+        raise BadIdentifier(
+            "issuer_not_taken",
+            f"only documents for travelling name who issued them, types {known}; leave it out",
+        )
+    code = _compact(text)
+    if code not in ISSUERS:
+        raise BadIdentifier(
+            "unknown_issuer",
+            "the issuing country is three letters as in GB/T 2659 and on the document itself, e.g. CHN, FRA",
+        )
+    return code
+
+
 def plate(text: str) -> str:
     """The plate number that this text means, without spaces and dot: civil, new energy, trailer, embassy ...
 
@@ -195,20 +238,38 @@ _ID_OF_KIND: dict[SubjectKind, tuple[str, str, Callable[[str], str]]] = {
 def subject_from(payload: Mapping[str, object]) -> Subject:
     """The checked subject that a wire form means.
 
-    Forms: `{"kind": "person", "id_type": "111", "id_no": ...}`, `{"kind": "organisation", "uscc": ...}`,
-    `{"kind": "vehicle", "plate_number": ...}` and `{"kind": "project", "project_code": ...}`. A person's `id_type`
-    is "111" when not given. Codes of `BadIdentifier`: unknown_subject_kind, unknown_id_type, missing, not_text,
-    length, characters, check_digit, birth_date.
+    Forms: `{"kind": "person", "id_type": "111", "id_no": ...}`, of documents for travelling with `issuer`;
+    `{"kind": "organisation", "uscc": ...}` or `"reg_no"`, its old registration number; `{"kind": "vehicle",
+    "plate_number": ...}` and `{"kind": "project", "project_code": ...}`. A person's `id_type` is "111" when not given.
+    Codes of `BadIdentifier`: unknown_subject_kind, unknown_id_type, missing, not_text, length, characters, check_digit,
+    birth_date, unknown_issuer, issuer_not_taken, two_identifiers.
     """
     kind = _text(payload, "kind")
     if kind not in SubjectKind.__members__:
         kinds = ", ".join(SubjectKind)
         raise BadIdentifier("unknown_subject_kind", f"a subject's kind is one of: {kinds}")
     if kind == SubjectKind.person:
-        id_type = _text(payload, "id_type") if payload.get("id_type") is not None else RESIDENT_ID
-        return Subject(SubjectKind.person, id_type, document_number(id_type, _text(payload, "id_no")))
+        return _person(payload)
+    if kind == SubjectKind.organisation and payload.get("reg_no") is not None:
+        return _registered(payload)
     key, id_type, normal = _ID_OF_KIND[SubjectKind(kind)]
     return Subject(SubjectKind(kind), id_type, normal(_text(payload, key)))
+
+
+def _person(payload: Mapping[str, object]) -> Subject:
+    id_type = _text(payload, "id_type") if payload.get("id_type") is not None else RESIDENT_ID
+    number = document_number(id_type, _text(payload, "id_no"))
+    issuer = "" if payload.get("issuer") is None else issuing_country(id_type, _text(payload, "issuer"))
+    return Subject(SubjectKind.person, id_type, number, issuer)
+
+
+def _registered(payload: Mapping[str, object]) -> Subject:
+    if payload.get("uscc") is not None:
+        raise BadIdentifier(
+            "two_identifiers",
+            "name an organisation by its credit code or by its registration number, not by both",
+        )
+    return Subject(SubjectKind.organisation, REG_NO, registration_number(_text(payload, "reg_no")))
 
 
 def same_identifier(id_type: str, asked: str, echoed: str) -> bool:
@@ -240,7 +301,7 @@ def _comparable(id_type: str, text: str) -> str:
     if id_type == "plate":
         # One "•" is the dot of a plate, several are a mask.
         return number if number.count("•") > 1 else _PLATE_NOISE.sub("", number)
-    if id_type in {"uscc", "project_code"}:
+    if id_type in {"uscc", "project_code", REG_NO}:
         return number.replace("-", "")
     if id_type in {"511", "516"}:
         return number.replace("(", "").replace(")", "")

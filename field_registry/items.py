@@ -1,5 +1,6 @@
 """Items: the canonical data elements that fields, bindings, consents and rules all name."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -46,10 +47,18 @@ class ShareAttribute(Word):
     none = "none"
 
 
+class About(Word):
+    """Whom the values of an item tell of: the subject they are asked about, or somebody else whom its record names."""
+
+    subject = "subject"
+    third_party = "third_party"
+
+
 @dataclass(frozen=True, slots=True)
 class Item:
     """One canonical data element, e.g. `person.name`.
 
+    `about`: whom its values tell of; None is the subject, but see `names_others`.
     `within`: for a column of a repeating item, the id of that item (`datatype` rows); else None.
     `unit`, `scale`: for amounts, e.g. "CNY" and 2. `max_length`: characters; 0 is without limit.
     `freshness`: how old a value may be before it is flagged stale; None never.
@@ -75,8 +84,26 @@ class Item:
     compare: bool = False
     within: str | None = None
     synonyms: tuple[str, ...] = ()
+    about: About | None = None
 
     @property
     def domain(self) -> str:
         """The part before the first dot: `person` of `person.name`; what rules match on."""
         return self.id.partition(".")[0]
+
+
+def names_others(item: Item, columns: Iterable[Item]) -> bool:
+    """Whether a value of that item, with these columns, tells of somebody else than its subject.
+
+    What the registry says of the item counts, then what it says of a column. Where it says nothing, rows that hold
+    names or numbers of people are about those people.
+    """
+    if item.about is not None:
+        return item.about is About.third_party
+    return any(
+        each.datatype in _NAMES_SOMEBODY if each.about is None else each.about is About.third_party
+        for each in columns
+    )
+
+
+_NAMES_SOMEBODY = frozenset({Datatype.name, Datatype.id_no})

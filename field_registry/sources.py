@@ -31,6 +31,8 @@ class Source:
     `connector`: the connector kind ("http_json", "sql", "file", "sandbox" ...). `config`: what that kind needs;
     checked against the kind's schema, opaque here. `department`: the owner's name. `tier`: of the values it gives.
     `id_types`: document types it can look persons up by; a subject with another type is `not_applicable`.
+    `by_issuer`: whether it tells apart equal numbers of several countries. Only then is it asked about a subject whose
+    `issuer` is said: any other would answer by the number alone, whichever country was named.
     `timeout`: the longest one call may take, whatever the caller's patience.
     `failures_to_open`, `open_for`: the circuit breaker's limits.
     """
@@ -51,3 +53,4 @@ class Source:
     contact: str = ""
     name_en: str = ""
     department_en: str = ""
+    by_issuer: bool = False

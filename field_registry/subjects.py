@@ -21,25 +21,34 @@ class SubjectKind(Word):
 RESIDENT_ID = "111"
 """GA/T 517 code of the resident identity card; the default document of a person."""
 
+REG_NO = "reg_no"
+"""The old registration number of an organisation (工商注册号); a source that takes it lists it in its `id_types`."""
+
 ID_TYPE_OF_KIND: dict[SubjectKind, str] = {
     SubjectKind.organisation: "uscc",
     SubjectKind.vehicle: "plate",
     SubjectKind.project: "project_code",
 }
-"""The one identifier type of every kind that is not a person."""
+"""The identifier type of every kind that is not a person, which every source of that kind takes."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
     """One person or thing, as registers look it up.
 
-    `id_type`: GA/T 517 code for persons ("111", "414", "511" ...), else "uscc", "plate" or "project_code".
+    `id_type`: GA/T 517 code for persons ("111", "414", "511" ...), else "uscc", "reg_no", "plate" or "project_code".
     `id_no`: normalised; safe only inside the process: it must not be written to a log, metric, URL or error.
+    `issuer`: the country that issued a document for travelling, three letters; "" where nobody said.
     """
 
     kind: SubjectKind
     id_type: str
     id_no: str
+    issuer: str = ""
+
+    def __hash__(self) -> int:
+        """Of the number alone: subjects are looked up by dozens in every request, and numbers hardly ever meet."""
+        return hash(self.id_no)
 
     def __repr__(self) -> str:
         """The kind and document type only, so that a traceback never shows an identifier."""

@@ -5,7 +5,7 @@ Done once per form version, registry version and day, and kept: filling then onl
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 
 from field_registry import Binding, Item, OutcomeCode, Registry
 from forms.definition import Field, FieldKind, Form, Group
@@ -19,7 +19,8 @@ ALREADY_ANSWERED = "already_answered"
 class Line:
     """One field of a form, bound.
 
-    `item`: None when the field names none or one the registry does not hold. `bindings`: in force on the day,
+    `item`: None when the field names none or one the registry does not hold; `freshness`: the item's, None for what
+    does not age. `bindings`: in force on the day,
     authoritative first; for a column of a group those of sources that also give the group's rows, in the order of
     trust of the rows. `outcome`: set when no source can ever change it: `office_use`, or `no_binding` for fields
     without item or binding and for kinds that take no data (those are not eligible, so that no rate counts them).
@@ -31,6 +32,7 @@ class Line:
     key: tuple[str, str]
     field: Field
     item: Item | None
+    freshness: timedelta | None
     bindings: tuple[Binding, ...]
     outcome: OutcomeCode | None
     group: Group | None
@@ -135,6 +137,7 @@ def _line(field: Field, item: Item | None, bindings: tuple[Binding, ...], group:
         key=(field.role, item.id if item is not None else ""),
         field=field,
         item=item,
+        freshness=None if item is None else item.freshness,
         bindings=bindings,
         outcome=outcome,
         group=group,

@@ -61,10 +61,19 @@ def fill(
     for line in lines:
         if line.group is None:
             path = line.path
-            if visible.get(path) is True and line.outcome is None and path not in answers:  # the usual case
-                outcomes.append(_offer(line, path, found.get(line.key, _NOT_ASKED), today))
-            else:
+            if visible.get(path) is not True or line.outcome is not None or path in answers:
                 outcomes.append(_rest(line, found, visible, answers, today))
+                continue
+            answer = found.get(line.key, _NOT_ASKED)
+            value = answer.value if type(answer) is Value else None
+            if line.freshness is None and type(value) is str and not value.isspace() and value:
+                # Nearly every slot that is filled: a text that does not age. Spared the call and its questions.
+                provenance = answer.provenance  # type: ignore[union-attr]
+                outcomes.append(
+                    FieldOutcome(path, line.field, _FILLED, value, provenance, "", False, True, True)
+                )
+            else:
+                outcomes.append(_offer(line, path, answer, today))
         elif line.group.path not in groups:
             groups.add(line.group.path)
             columns = [each for each in lines if each.group is line.group]
@@ -107,8 +116,7 @@ def _offer(
         return FieldOutcome(
             path, line.field, answer.reason, None, None, answer.detail, False, True, bool(line.bindings), row
         )
-    freshness = None if line.item is None else line.item.freshness
-    is_stale = freshness is not None and _age(answer, today) > freshness
+    is_stale = line.freshness is not None and _age(answer, today) > line.freshness
     code = _STALE if is_stale else _FILLED
     return FieldOutcome(path, line.field, code, answer.value, answer.provenance, "", False, True, True, row)
 

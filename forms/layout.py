@@ -4,12 +4,13 @@ A form version may carry its true layout; without one the sections make a border
 its place, so that printing loses nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from forms.errors import BadForm
 
+Plain = TypeVar("Plain", int, str)
 _HALF = 4
 """Columns of the layout made of sections: two fields to a row, each with its label."""
 _LONG = 50
@@ -20,9 +21,12 @@ _LONG = 50
 class Cell:
     """One cell: at most one of a fixed `text`, the `label` of a field, a `field`, or all rows of a `group`.
 
-    `label`, `field`, `group`: paths. `colspan`, `rowspan`: columns and rows it takes, from 1. `height`: at least so
-    many millimetres. `vertical`: one character below another, as the heads of blocks stand at the left edge. `heading`:
-    the head of a section.
+    `label`, `field`, `group`: paths; a group's `text` is the head of its table. `colspan`, `rowspan`: columns and rows
+    it takes, from 1. `height`: at least so many millimetres. `vertical`: one character below another, as the heads of
+    blocks stand at the left edge. `heading`: the head of a section. `choices`: what a field may say, as (value as it is
+    shown, word beside its box), printed with the box ticked. `closing`: what stands at the foot of a cell that is
+    filled in by hand: who signs, the date. `centred`: the place of a photograph, or the head of a column. `widths`: of
+    a group's columns.
     """
 
     text: str = ""
@@ -34,6 +38,10 @@ class Cell:
     height: int = 0
     vertical: bool = False
     heading: bool = False
+    choices: tuple[tuple[str, str], ...] = ()
+    closing: str = ""
+    centred: bool = False
+    widths: tuple[int, ...] = ()
 
 
 Row = tuple[Cell, ...]
@@ -42,27 +50,32 @@ _EMPTY = Cell()
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """The grid. `widths`: of its columns, relative to one another. `form_no`: as printed at the head (表号)."""
+    """The grid. `widths`: of its columns, relative to one another. `form_no`: as printed at the head (表号).
+
+    `notes`: how to fill it in (填表说明), one sentence each, below the grid.
+    """
 
     widths: tuple[int, ...]
     rows: tuple[Row, ...]
     form_no: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def from_data(data: Any, pointer: str) -> Layout:
     """The layout that plain data describes; raises `BadForm` with the place of what cannot be read."""
-    known = ("widths", "rows", "form_no")
+    known = tuple(Layout.__dataclass_fields__)
     if not isinstance(data, Mapping) or not {"widths", "rows"} <= set(data) <= set(known):
         raise BadForm(pointer, f"a layout has the keys {', '.join(known)}; the first two are needed")
-    if not isinstance(data["widths"], list | tuple) or not all(
-        isinstance(each, int) for each in data["widths"]
-    ):
-        raise BadForm(f"{pointer}/widths", "widths are whole numbers, one per column")
     rows = [
         tuple(_cell(cell, f"{pointer}/rows/{number}/{place}") for place, cell in enumerate(row))
         for number, row in enumerate(_lists(data["rows"], f"{pointer}/rows"))
     ]
-    return Layout(tuple(data["widths"]), tuple(rows), data.get("form_no", ""))
+    return Layout(
+        _all(int, data["widths"], f"{pointer}/widths"),
+        tuple(rows),
+        data.get("form_no", ""),
+        _all(str, data.get("notes", ()), f"{pointer}/notes"),
+    )
 
 
 def _lists(rows: Any, pointer: str) -> Sequence[Sequence[Any]]:
@@ -71,23 +84,58 @@ def _lists(rows: Any, pointer: str) -> Sequence[Sequence[Any]]:
     return rows
 
 
+def _all(kind: type[Plain], values: Any, pointer: str) -> tuple[Plain, ...]:
+    if not isinstance(values, list | tuple) or not all(isinstance(each, kind) for each in values):
+        said = {int: "widths are whole numbers, one per column", str: "a list of texts is expected here"}
+        raise BadForm(pointer, said[kind])
+    return tuple(values)
+
+
 def _cell(data: Any, pointer: str) -> Cell:
     known = Cell.__dataclass_fields__
     if not isinstance(data, Mapping) or not set(data) <= set(known):
         raise BadForm(pointer, f"a cell is a mapping; its keys are {', '.join(known)}")
-    return Cell(**data)
+    return Cell(
+        **{
+            **data,
+            "choices": _choices(data.get("choices", ()), f"{pointer}/choices"),
+            "widths": _all(int, data.get("widths", ()), f"{pointer}/widths"),
+        }
+    )
+
+
+def _choices(data: Any, pointer: str) -> tuple[tuple[str, str], ...]:
+    """Words, or pairs of one: what a value is shown as, and the word that is printed for it."""
+    pairs = [each if isinstance(each, Mapping) else {each: each} for each in _listed(data, pointer)]
+    if not all(len(each) == 1 and all(map(_is_text, (*each, *each.values()))) for each in pairs):
+        raise BadForm(pointer, "each choice is a word, or {value as it is shown: word beside its box}")
+    return tuple(pair for each in pairs for pair in each.items())
+
+
+def _listed(data: Any, pointer: str) -> Sequence[Any]:
+    if not isinstance(data, list | tuple) or not all(isinstance(each, str | Mapping) for each in data):
+        raise BadForm(pointer, "choices are a list")
+    return data
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 def to_data(layout: Layout) -> dict[str, Any]:
     """The layout as JSON-ready data, without what is the default."""
     rows = [[_plain(cell) for cell in row] for row in layout.rows]
     plain: dict[str, Any] = {"widths": list(layout.widths), "rows": rows}
-    return {**plain, "form_no": layout.form_no} if layout.form_no else plain
+    more = {"form_no": layout.form_no, "notes": list(layout.notes)}
+    return plain | {name: value for name, value in more.items() if value}
 
 
 def _plain(cell: Cell) -> dict[str, Any]:
     said = {name: getattr(cell, name) for name in Cell.__dataclass_fields__}
-    return {name: value for name, value in said.items() if value != getattr(_EMPTY, name)}
+    kept = {name: value for name, value in said.items() if value != getattr(_EMPTY, name)}
+    if cell.choices:  # a list: whoever sorts the keys of a mapping would turn the boxes round
+        kept["choices"] = [word if value == word else {value: word} for value, word in cell.choices]
+    return kept | ({"widths": list(cell.widths)} if cell.widths else {})
 
 
 def placed(layout: Layout) -> set[str]:
@@ -155,18 +203,38 @@ def is_long(schema: Mapping[str, Any]) -> bool:
     return isinstance(most, int) and most > _LONG
 
 
-def fits(layout: Layout, note: Callable[[int, str], None]) -> None:
-    """Tell of every row whose cells do not add up to the columns, counting those that hang down from above."""
+def columns_of(layout: Layout) -> Iterator[list[tuple[int, ...]]]:
+    """Per row the columns that each of its cells takes, beside those that hang down from above.
+
+    A cell for which too few are free has fewer than it wants.
+    """
     hanging = [0] * len(layout.widths)
-    for number, row in enumerate(layout.rows):
+    for row in layout.rows:
         free = [place for place, rows_left in enumerate(hanging) if rows_left == 0]
-        wanted = sum(cell.colspan for cell in row)
-        if wanted != len(free):
-            note(number, f"its cells take {wanted} columns, and {len(free)} of {len(hanging)} are free")
         hanging = [max(0, rows_left - 1) for rows_left in hanging]
+        taken = []
         for cell in row:
             mine, free = free[: cell.colspan], free[cell.colspan :]
+            taken.append(tuple(mine))
             for place in mine:
                 hanging[place] = cell.rowspan - 1
-    if any(hanging):
+        yield taken
+
+
+def fits(layout: Layout, note: Callable[[int, str], None]) -> None:
+    """Tell of every row whose cells do not add up to the columns, counting those that hang down from above."""
+    hanging: dict[int, int] = {}
+    for number, (row, taken) in enumerate(zip(layout.rows, columns_of(layout), strict=True)):
+        free = len(layout.widths) - len(hanging)
+        wanted = sum(cell.colspan for cell in row)
+        if wanted != free:
+            note(number, f"its cells take {wanted} columns, and {free} of {len(layout.widths)} are free")
+        hanging = {place: left - 1 for place, left in hanging.items() if left > 1}
+        hanging |= {
+            place: cell.rowspan - 1
+            for cell, mine in zip(row, taken, strict=True)
+            for place in mine
+            if cell.rowspan > 1
+        }
+    if hanging:
         note(len(layout.rows) - 1, "a cell hangs down below the last row")

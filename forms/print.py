@@ -4,14 +4,14 @@ The result is a typst source, which is fixed, and data for it, which holds every
 markup. Every field of the form has its place: those that a layout forgets stand below it in a table of their own.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from forms.definition import Field, FieldKind, Form, Group
-from forms.layout import Cell, Layout, Place, Row, is_long, placed, sections_layout
-from forms.print_template import FORM_SOURCE
+from forms.layout import Cell, Layout, Place, Row, columns_of, is_long, placed, sections_layout
+from forms.print_cells import SHEET_MM, Origin, Shown, choices_of, is_kept, sign_of, value_cell
+from forms.print_template import FORM_SOURCE, NUMBER_MM
 
 __all__ = [
     "FORM_SOURCE",
@@ -24,13 +24,8 @@ __all__ = [
 ]
 
 _WHOLE = frozenset({FieldKind.signature, FieldKind.consent_box, FieldKind.display, FieldKind.upload})
-_LINE_END = re.compile(r"\r\n|[\r\u2028\u2029]")
-_LONG_WORD = re.compile(r"[!-~]{18,}")
-_BREAK_EVERY = 12
 _BY_HAND = 16
 """Millimetres that a signature or an office's remark needs."""
-_BREAK = "\N{ZERO WIDTH SPACE}"
-_CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩⑪⑫⑬⑭⑮⑯⑰⑱⑲⑳"
 TIERS: Mapping[str, tuple[str, str]] = {
     "A": ("权威数源", "register"),
     "B": ("电子证照", "electronic licence"),
@@ -40,29 +35,6 @@ TIERS: Mapping[str, tuple[str, str]] = {
 }
 """What the letter behind a mark says."""
 _UNMARKED = "未加标记的内容由填表人填写。 Unmarked: filled in by hand."
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a value came from. `tier`: A to E. `source`, `department`: names; empty for D and E."""
-
-    tier: str
-    source: str = ""
-    department: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What stands in one slot on paper, as a person reads it.
-
-    `origin`: None for what was typed. `own`: of a disputed value, what the person says is right; None without a
-    dispute. `is_hidden`: the question does not arise.
-    """
-
-    text: str = field(default="", repr=False)
-    origin: Origin | None = None
-    own: str | None = field(default=None, repr=False)
-    is_hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +60,8 @@ def form_data(form: Form, shown: Mapping[str, Shown], facts: Facts) -> dict[str,
         "name_en": form.name_en,
         "form": form.id,
         "version": str(form.version),
-        "form_no": layout.form_no,
+        "head_first": _heads(form, layout),
+        "head_later": f"{form.name}（续）" + (f"\n凭证编号：{facts.number}" if facts.number else ""),
         "matter": form.matter,
         "department": form.department,
         "number": facts.number,
@@ -96,10 +69,17 @@ def form_data(form: Form, shown: Mapping[str, Shown], facts: Facts) -> dict[str,
         "qr": facts.qr,
         "notice": facts.notice,
         "blocks": _blocks(form, layout, shown, legend),
+        "notes": list(layout.notes),
         "legend": legend.lines(),
         "remarks": "\n".join(each for each in (_UNMARKED, facts.remarks) if each),
         "footer": facts.footer,
     }
+
+
+def _heads(form: Form, layout: Layout) -> str:
+    """What stands at the left above the first page: its number, its version, the matter."""
+    number = [f"表号：{layout.form_no}"] if layout.form_no else []
+    return "\n".join([*number, f"{form.id}　第 {form.version} 版", f"事项：{form.matter}"])
 
 
 def texts_of(form: Form, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]]:
@@ -107,9 +87,11 @@ def texts_of(form: Form, shown: Mapping[str, Shown]) -> Iterator[tuple[str, str]
     yield "form", form.name + form.name_en + form.department + form.matter
     yield "form", "".join(each.label + each.label_en for each in form.groups)
     layout = layout_on_paper(form)
-    yield "form", layout.form_no + "".join(cell.text for row in layout.rows for cell in row)
+    yield "form", layout.form_no + "".join(layout.notes)
+    for cell in (cell for row in layout.rows for cell in row):
+        yield "form", cell.text + cell.closing + "".join(word for _, word in cell.choices)
     for each in form.fields:
-        yield each.path, each.label + each.label_en
+        yield each.path, each.label + each.label_en + "".join(word for _, word in choices_of(each))
     for path, slot in shown.items():
         yield path, slot.text + (slot.own or "")
         if slot.origin is not None:
@@ -123,7 +105,7 @@ def layout_on_paper(form: Form) -> Layout:
     columns = len(form.layout.widths)
     missing = [place for _, places in _sections(form, placed(form.layout)) for place in places]
     below = tuple(row for place in missing for row in _spread(place, columns))
-    return Layout(form.layout.widths, form.layout.rows + below, form.layout.form_no)
+    return replace(form.layout, rows=form.layout.rows + below)
 
 
 def _sections(form: Form, done: set[str]) -> list[tuple[str, list[Place]]]:
@@ -160,34 +142,69 @@ def _spread(place: Place, columns: int) -> list[Row]:
 def _blocks(
     form: Form, layout: Layout, shown: Mapping[str, Shown], legend: "_Legend"
 ) -> list[dict[str, Any]]:
-    """Grids, and between them tables of rows, which alone can repeat their head on the next page."""
+    """Grids, each headed by its section, and between them tables of rows: what has a head repeats it on a new page."""
     blocks: list[dict[str, Any]] = []
-    for row in layout.rows:
-        group = form.group(row[0].group) if row and row[0].group else None
+    for row, taken in zip(layout.rows, columns_of(layout), strict=True):
+        first = row[0] if row else Cell()
+        group = form.group(first.group) if first.group else None
         if group is not None:
-            blocks.append(_rows_of(form, group, shown, legend))
+            blocks.append(_rows_of(form, group, first, shown, legend) | {"head": _head_left(blocks)})
             continue
-        if not blocks or blocks[-1]["kind"] != "grid":
-            blocks.append({"kind": "grid", "widths": list(layout.widths), "cells": []})
-        blocks[-1]["cells"] += [_cell(form, cell, shown, legend) for cell in row]
+        is_head = first.heading and first.colspan == len(layout.widths)
+        hangs = sum(map(len, taken)) < len(layout.widths)
+        if is_head or _begins(first, blocks, hangs=hangs):
+            blocks.append({"kind": "grid", "widths": list(layout.widths), "head": "", "cells": []})
+        if is_head:
+            blocks[-1]["head"] = first.text
+        else:
+            blocks[-1]["cells"] += _cells(form, row, [_mm(layout, mine) for mine in taken], shown, legend)
     return blocks
 
 
-def _rows_of(form: Form, group: Group, shown: Mapping[str, Shown], legend: "_Legend") -> dict[str, Any]:
+def _begins(first: Cell, blocks: list[dict[str, Any]], *, hangs: bool) -> bool:
+    """Whether a row opens a block: behind a table of rows, and where the head of a block stands at its edge.
+
+    `hangs`: a cell of a row above still stands in this one, which belongs to that row then.
+    """
+    if not blocks or blocks[-1]["kind"] != "grid":
+        return True
+    return first.vertical and bool(blocks[-1]["cells"]) and not hangs
+
+
+def _head_left(blocks: list[dict[str, Any]]) -> str:
+    """The head of a section that has only rows; it stands over their table instead."""
+    if blocks and blocks[-1]["kind"] == "grid" and not blocks[-1]["cells"]:
+        return str(blocks.pop()["head"])
+    return ""
+
+
+def _mm(layout: Layout, columns: Iterable[int]) -> float:
+    return SHEET_MM * sum(layout.widths[each] for each in columns) / sum(layout.widths)
+
+
+def _rows_of(
+    form: Form, group: Group, cell: Cell, shown: Mapping[str, Shown], legend: "_Legend"
+) -> dict[str, Any]:
     columns = [each for each in form.fields if each.group == group.path]
     numbers = sorted({number for path in shown if (number := _row_number(path, group.path)) is not None})
+    widths = cell.widths if len(cell.widths) == len(columns) else (1,) * len(columns)
+    made = [
+        [
+            value_cell(each, shown.get(f"{group.path}.{number}.{_leaf(each, group)}"), legend.mark)
+            | {"boxes": []}
+            for each in columns
+        ]
+        for number in numbers or [0]
+    ]
+    wide = [(SHEET_MM - NUMBER_MM) * each / sum(widths) for each in widths]
     return {
         "kind": "rows",
-        "label": group.label,
+        "label": cell.text or group.label,
         "en": group.label_en,
+        "widths": list(widths),
         "columns": [{"text": each.label, "en": each.label_en} for each in columns],
-        "rows": [
-            [
-                _field(each, shown.get(f"{group.path}.{number}.{_leaf(each, group)}"), legend)
-                for each in columns
-            ]
-            for number in numbers or [0]
-        ],
+        "rows": made,
+        "kept": [is_kept(zip(row, wide, strict=True)) for row in made],
     }
 
 
@@ -200,10 +217,19 @@ def _leaf(column: Field, group: Group) -> str:
     return column.path.removeprefix(f"{group.path}.")
 
 
-def _cell(form: Form, cell: Cell, shown: Mapping[str, Shown], legend: "_Legend") -> dict[str, Any]:
-    made = _content(form, cell, shown, legend)
-    spans = {"colspan": cell.colspan, "rowspan": cell.rowspan, "height": cell.height}
-    return {"office": False, **made, **spans, "vertical": cell.vertical, "heading": cell.heading}
+def _cells(
+    form: Form, row: Row, widths: list[float], shown: Mapping[str, Shown], legend: "_Legend"
+) -> list[dict[str, Any]]:
+    made = [_content(form, cell, shown, legend) for cell in row]
+    kept = is_kept(zip(made, widths, strict=True))
+    return [
+        {"office": False, **each, **_frame(cell), "kept": kept} for cell, each in zip(row, made, strict=True)
+    ]
+
+
+def _frame(cell: Cell) -> dict[str, Any]:
+    names = ("colspan", "rowspan", "height", "vertical", "heading", "closing", "centred")
+    return {name: getattr(cell, name) for name in names}
 
 
 def _content(form: Form, cell: Cell, shown: Mapping[str, Shown], legend: "_Legend") -> dict[str, Any]:
@@ -213,34 +239,8 @@ def _content(form: Form, cell: Cell, shown: Mapping[str, Shown], legend: "_Legen
         return {"kind": "label", "text": labelled.label, "en": labelled.label_en, "required": required}
     inside = form.field(cell.field) if cell.field else None
     if inside is not None:
-        return _field(inside, shown.get(inside.path), legend)
+        return value_cell(inside, shown.get(inside.path), legend.mark, cell)
     return {"kind": "text" if cell.text else "empty", "text": cell.text}
-
-
-def _field(each: Field, slot: Shown | None, legend: "_Legend") -> dict[str, Any]:
-    slot = slot or Shown()
-    ticked = each.kind is FieldKind.consent_box and slot.text not in ("", "否")
-    return {
-        "kind": each.kind.value,
-        "label": each.label,
-        "office": each.office_use,
-        "text": _breakable(slot.text),
-        "hidden": slot.is_hidden,
-        "mark": "" if slot.origin is None or not slot.text else legend.mark(slot.origin),
-        "disputed": slot.own is not None,
-        "own": _breakable(slot.own or ""),
-        "ticked": ticked,
-    }
-
-
-def _breakable(text: str) -> str:
-    """The text with places where a word too long for its cell may go on in the next line; they are not seen."""
-    lines = _LINE_END.sub("\n", text)
-    return _LONG_WORD.sub(lambda found: _BREAK.join(_pieces(found[0])), lines)
-
-
-def _pieces(word: str) -> Sequence[str]:
-    return [word[at : at + _BREAK_EVERY] for at in range(0, len(word), _BREAK_EVERY)]
 
 
 class _Legend:
@@ -252,9 +252,7 @@ class _Legend:
     def mark(self, origin: Origin) -> str:
         """Its number and tier: ①A."""
         if origin not in self._marks:
-            number = len(self._marks)
-            sign = _CIRCLED[number] if number < len(_CIRCLED) else f"({number + 1})"
-            self._marks[origin] = f"{sign}{origin.tier}"
+            self._marks[origin] = f"{sign_of(len(self._marks))}{origin.tier}"
         return self._marks[origin]
 
     def lines(self) -> list[dict[str, str]]:

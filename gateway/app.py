@@ -25,6 +25,7 @@ from gateway.audit.guard import Guard
 from gateway.audit.log import AuditLog
 from gateway.audit.note import Signer, Verifier
 from gateway.audit.sequencer import Sequencer
+from gateway.audit.witnessing import Witnessing, open_line_in
 from gateway.cache import make_cache, make_rate_account
 from gateway.consents.person_log_in import PersonLogIn
 from gateway.disputes.webhooks import Webhooks
@@ -60,6 +61,7 @@ from gateway.security.exchange import PersonTokens
 from gateway.security.oidc import OpenIdLogin
 from gateway.security.oidc_flow import ClientProof, CodeFlow
 from gateway.security.oidc_issuer import Issuer
+from gateway.security.own_log_in import OwnLogIn
 from gateway.security.proofs import ProofMemory
 from gateway.security.rate_limits import RateLimits
 from gateway.security.receipt_keys import ReceiptKeys
@@ -69,7 +71,7 @@ from gateway.settings import Settings, load_places, load_secrets, require_safe
 from gateway.store.database import Database
 from gateway.store.sql import SqlStore
 from gateway.telemetry import Telemetry, get_logger, locations
-from gateway.web import pages
+from gateway.web import my_consents, my_disputes, my_pages, my_record, my_uses, pages
 from gateway.web import receipts as receipt_pages
 
 log = get_logger(__name__)
@@ -208,8 +210,11 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
     app.state.persons = PersonTokens(runtime, app.state.tokens)
     app.state.sessions = Sessions(runtime, app.state.tokens)
     app.state.openid, app.state.openid_keys = _openid(runtime, ring, app.state.sessions, app.state.refusals)
-    app.state.person_log_in = _person_log_in(runtime, ring, app.state.refusals)
+    app.state.person_log_in, app.state.own_log_in = _person_log_ins(runtime, ring, app.state.refusals)
     app.state.sequencer = make_sequencer(runtime)
+    app.state.witnessing = Witnessing(
+        runtime, app.state.sequencer.keys, open_line_in(environment_of(settings, clock))
+    )
     app.state.receipt_keys = make_receipt_keys(settings)
     app.state.webhooks = Webhooks(runtime, app.state.receipt_keys, environment_of(settings, clock))
     _limit_rates(app, settings)
@@ -217,6 +222,8 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
         app.include_router(room.router)
     app.include_router(pages.router)
     app.include_router(receipt_pages.router)
+    for own in (my_pages, my_uses, my_consents, my_record, my_disputes):
+        app.include_router(own.router)
     register_problem_handlers(app, runtime.telemetry)
     app.stand_behind(
         edge=partial(
@@ -246,16 +253,21 @@ def _openid(
     return OpenIdLogin(runtime, opener, flow, refusals), proof.jwks()
 
 
-def _person_log_in(runtime: Runtime, ring: KeyRing, refusals: Refusals) -> PersonLogIn | None:
-    """Log-ins of whoever was sent a link, at the issuer that the settings name, if they do."""
+def _person_log_ins(
+    runtime: Runtime, ring: KeyRing, refusals: Refusals
+) -> tuple[PersonLogIn | None, OwnLogIn | None]:
+    """Log-ins of whoever was sent a link, and of whoever opens their own pages, where an issuer of persons is set."""
     settings = runtime.settings
     if settings.person_oidc_issuer is None:
-        return None
+        return None, None
     secret = _issuers_secret(settings, "person_oidc_client_secret")
     proof = ClientProof(settings.person_oidc_client_id, secret, ring)
-    issuer = Issuer(settings.person_oidc_issuer, environment_of(settings, runtime.clock), runtime.clock)
-    flow = CodeFlow(runtime, issuer, proof, purpose="person-login", callback="/confirm/callback")
-    return PersonLogIn(runtime, flow, refusals)
+    url, environment = settings.person_oidc_issuer, environment_of(settings, runtime.clock)
+    of_links, of_own_pages = (
+        CodeFlow(runtime, Issuer(url, environment, runtime.clock), proof, purpose=purpose, callback=callback)
+        for purpose, callback in (("person-login", "/confirm/callback"), ("own-login", "/my/callback"))
+    )
+    return PersonLogIn(runtime, of_links, refusals), OwnLogIn(runtime, of_own_pages, refusals)
 
 
 def _issuers_secret(settings: Settings, setting: str) -> str | None:
@@ -318,8 +330,9 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         with suppress(Unavailable):  # what waits is placed by whoever starts next
             await app.state.sequencer.run()
         await app.state.webhooks.close()
+        await app.state.witnessing.close()
         await runtime.sources.close()
-        for log_in in (app.state.openid, app.state.person_log_in):
+        for log_in in (app.state.openid, app.state.person_log_in, app.state.own_log_in):
             if log_in is not None:
                 await log_in.close()
         if app.state.rate_account is not None:
@@ -350,4 +363,6 @@ def _limit_rates(app: FastAPI, settings: Settings) -> None:
         lends=account is not None,
     )
     app.state.limits, app.state.rate_account = limits, account
+    per_minute = settings.person_log_ins_per_minute
+    app.state.own_log_ins = RateLimits(per_minute / 60, max(1, per_minute), workers=settings.workers)
     app.state.attempts = FailedAttempts(settings.token_failures_per_minute, workers=settings.workers)

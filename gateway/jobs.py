@@ -37,6 +37,7 @@ _PURGE_SECONDS = timedelta(minutes=10).total_seconds()
 _CLOSE_SECONDS = 30.0
 _DELIVER_SECONDS = 5.0
 _FOLD_SECONDS = 2.0
+_SCHEMA_SECONDS = 2.0  # whoever migrates waits for three such rounds: gateway.store.moving
 _THIN_SECONDS = timedelta(minutes=30).total_seconds()
 _FLUSH_SECONDS = 1.0
 _FORGET_SECONDS = timedelta(hours=6).total_seconds()
@@ -59,6 +60,7 @@ def start_jobs(app: FastAPI, refresh: Job) -> list["asyncio.Task[None]"]:
 def _keeping_jobs(runtime: Runtime) -> list[tuple[float, Job]]:
     """What ends when its time is over: seconds between, and what."""
     return [
+        (_SCHEMA_SECONDS, runtime.store.check_schema),
         (_FOLD_SECONDS, lambda: fold_waiting(runtime)),
         (_PURGE_SECONDS, lambda: purge_drafts(runtime)),
         (_PURGE_SECONDS, lambda: expire_consents(runtime)),
@@ -81,6 +83,7 @@ def _log_jobs(app: FastAPI) -> list[tuple[float, Job]]:
         (_CLOSE_SECONDS, lambda: lost.close(runtime)),
         (_CLOSE_SECONDS, lambda: forgotten.run(clock())),
         (_THIN_SECONDS, lambda: thinning.run(clock())),
+        (runtime.settings.log_witness_seconds, app.state.witnessing.run),
     ]
 
 

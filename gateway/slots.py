@@ -4,7 +4,7 @@ A slot holds paths and codes, never a value. A snapshot of them is frozen at sub
 in the log, and is never changed: a later correction makes another snapshot (contract, section 3). Pure.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -85,8 +85,85 @@ def to_facts(slots: Iterable[Slot]) -> list[list[Any]]:
     return [[*alike, together] for alike, together in groups.items()]
 
 
+MOST_APART = 200
+"""Slots that a leaf names one by one; of more, the rows of a column are told together."""
+
+
+def leaf_facts(slots: Sequence[Slot]) -> list[list[Any]]:
+    """Slots as the leaf of an entry holds them; `from_facts` reads either spelling.
+
+    Of a form with many rows those alike stand together: the path with `#` for the number, the item, and the numbers, as
+    stretches. A thousand rows of ten columns so take what ten fields take, and fit into a leaf, which ends at 64 KB.
+    """
+    facts = to_facts(slots)
+    if len(slots) <= MOST_APART:
+        return facts
+    return [[*alike, _together(apart)] for *alike, apart in facts]
+
+
+def _together(apart: Iterable[Sequence[str | None]]) -> list[list[Any]]:
+    """The slots of one group, as `leaf_facts` tells them."""
+    told: list[list[Any]] = []
+    rows: dict[tuple[str, str | None], list[int]] = {}
+    for path, field, item in apart:
+        found = _row_of(path or "", field or "")
+        if found is not None:
+            rows.setdefault((found[0], item), []).append(found[1])
+        else:
+            told.append([path, item] if path == field else [path, field, item])
+    told += [[template, item, _stretches(sorted(numbers))] for (template, item), numbers in rows.items()]
+    return told
+
+
+def _row_of(path: str, field: str) -> tuple[str, int] | None:
+    """The path with "#" for its row, and the row; None where that would not lead back to path and field.
+
+    >>> _row_of("children.12.name", "children.name")
+    ('children.#.name', 12)
+    """
+    parts = path.split(".")
+    places = [place for place, part in enumerate(parts) if part.isdecimal()]
+    if len(places) != 1:
+        return None
+    row = int(parts[places[0]])
+    parts[places[0]] = "#"
+    template = ".".join(parts)
+    return (template, row) if _slot_of(template, row) == (path, field) else None
+
+
+def _slot_of(template: str, row: int) -> tuple[str, str]:
+    """Path and field of a row that was told together with others."""
+    return template.replace("#", str(row)), template.replace("#.", "")
+
+
+def _stretches(rows: Sequence[int]) -> list[list[int]]:
+    """Numbers in order, as first and last of each unbroken stretch.
+
+    >>> _stretches([0, 1, 2, 7])
+    [[0, 2], [7, 7]]
+    """
+    found: list[list[int]] = []
+    for row in rows:
+        if found and row == found[-1][1] + 1:
+            found[-1][1] = row
+        else:
+            found.append([row, row])
+    return found
+
+
+def _apart(told: Sequence[Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Path, field and item of each slot that an element of a group tells of."""
+    if len(told) == 2:
+        yield told[0], told[0], told[1]
+    elif isinstance(told[2], list):
+        for first, last in told[2]:
+            yield from ((*_slot_of(told[0], row), told[1]) for row in range(first, last + 1))
+    else:
+        yield told[0], told[1], told[2]
+
+
 def from_facts(facts: Sequence[Sequence[Any]]) -> tuple[Slot, ...]:
-    """The slots that `to_facts` wrote, by path. Raises `ValueError` for a word of another definition."""
+    """The slots that `to_facts` or `leaf_facts` wrote, by path; raises `ValueError` for a word of another meaning."""
     slots = [
         Slot(
             path=path,
@@ -99,7 +176,8 @@ def from_facts(facts: Sequence[Sequence[Any]]) -> tuple[Slot, ...]:
             **_flags(flags),
         )
         for disposition, outcome, tier, source, flags, together in facts
-        for path, field, item in together
+        for told in together
+        for path, field, item in _apart(told)
     ]
     return tuple(sorted(slots, key=lambda slot: slot.path))
 

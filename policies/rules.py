@@ -25,7 +25,8 @@ BUILT_IN = frozenset({NO_RULE, NOT_SHARED, "S-answered", "S-again"})
 # under 20 MB whatever is asked; a full one is emptied, which costs the next request one pass over the table.
 _MAX_PROFILES = 128
 _MAX_VERDICTS = 512
-_MAX_TOGETHER = 16
+_NOTHING_PERMITS = Decision(False, NO_RULE, ReasonCode.no_rule)
+_MAX_TABLES = 16
 
 
 class Effect(StrEnum):
@@ -177,27 +178,29 @@ class Scope:
 
     rules: tuple[Rule, ...]
     _memo: dict[tuple[str, str, str, str, str], Verdict] = field(default_factory=dict, repr=False)
-    _together: dict[int, "_Together"] = field(default_factory=dict, repr=False)
+    _tables: dict[int, "Table"] = field(default_factory=dict, repr=False)
 
     def verdicts(
         self, asks: Sequence[Ask], tier_of: Callable[[str], Tier] | Mapping[str, Tier]
     ) -> Sequence[Verdict | None]:
-        """What the table says about each ask, its columns included; None where the source's tier is not known.
+        """What the table says about each ask, its columns included; None where the source's tier is not known."""
+        return self.table(asks, tier_of).verdicts
 
-        Remembered for the very tuple of asks: most requests for a form bring the same one.
-        """
-        kept = self._together.get(id(asks))
+    def table(self, asks: Sequence[Ask], tier_of: Callable[[str], Tier] | Mapping[str, Tier]) -> "Table":
+        """The verdicts on all of these asks. Remembered for the very tuple: most requests for a form bring the same."""
+        kept = self._tables.get(id(asks))
         if kept is not None and kept.asks is asks and kept.tier_of is tier_of:
-            return kept.verdicts
+            return kept
         tier = tier_of.get if isinstance(tier_of, Mapping) else tier_of
         verdicts = [
             None if (of := tier(ask.binding.source)) is None else self._of_ask(ask, of) for ask in asks
         ]
+        table = Table(asks, tier_of, verdicts, _settled(verdicts), _wishes(asks, verdicts))
         if isinstance(asks, tuple) and len(asks) <= _MAX_VERDICTS:
-            if len(self._together) >= _MAX_TOGETHER:
-                self._together.clear()
-            self._together[id(asks)] = _Together(asks, tier_of, verdicts)
-        return verdicts
+            if len(self._tables) >= _MAX_TABLES:
+                self._tables.clear()
+            self._tables[id(asks)] = table
+        return table
 
     def _of_ask(self, ask: Ask, tier: Tier) -> Verdict:
         """A repeating item stands or falls with its columns: one that is forbidden forbids it whole."""
@@ -234,12 +237,49 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Together:
-    """Verdicts of one tuple of asks, which is kept too: its id stays its own as long as it lives."""
+class Wish:
+    """Asks of one role that one rule permits if the person agreed.
+
+    `places`: where they stand among all asks. `items`: what they ask for; `touched`: the columns of those as well.
+    """
+
+    role: str
+    rule: str
+    places: tuple[int, ...]
+    items: frozenset[str]
+    touched: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Verdicts on one sequence of asks, which is kept too: its id stays its own as long as it lives.
+
+    `settled`: the decision on each ask that no consent can change; a refusal where one can. `wishes`: those others.
+    """
 
     asks: Sequence[Ask]
     tier_of: object
     verdicts: Sequence[Verdict | None]
+    settled: tuple[Decision, ...]
+    wishes: tuple[Wish, ...]
+
+
+def _settled(verdicts: Sequence[Verdict | None]) -> tuple[Decision, ...]:
+    return tuple((verdict and verdict.settled) or _NOTHING_PERMITS for verdict in verdicts)
+
+
+def _wishes(asks: Sequence[Ask], verdicts: Sequence[Verdict | None]) -> tuple[Wish, ...]:
+    together: dict[tuple[str, str], list[int]] = {}
+    for place, (ask, verdict) in enumerate(zip(asks, verdicts, strict=True)):
+        if verdict is not None and verdict.settled is None:
+            together.setdefault((ask.role, verdict.permits[0].rule), []).append(place)
+    return tuple(_wish(role, rule, places, asks) for (role, rule), places in together.items())
+
+
+def _wish(role: str, rule: str, places: Sequence[int], asks: Sequence[Ask]) -> Wish:
+    items = frozenset(asks[place].item.id for place in places)
+    columns = frozenset(item.id for place in places for item, _ in asks[place].columns)
+    return Wish(role, rule, tuple(places), items, items | columns)
 
 
 @dataclass(frozen=True, slots=True)

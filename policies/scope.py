@@ -11,6 +11,7 @@ from datetime import date
 from typing import Any
 
 from field_registry import Registry
+from field_registry.items import About, names_others
 
 AgreedScope = tuple[tuple[str, str], ...]
 """Item id and digest of what was known of it, by id."""
@@ -23,7 +24,8 @@ _NOTHING: frozenset[str] = frozenset()
 def describe(item_id: str, registry: Registry, on: date) -> dict[str, Any] | None:
     """What a person is told about an item, as far as it matters for consent; None when the registry has none such.
 
-    A repeating item says it of its columns too: one that is added asks for more than was agreed to.
+    A repeating item says it of its columns too: one that is added asks for more than was agreed to. An item that tells
+    of others says so: it needs an act of its own, so that a consent from before it was said covers it no more.
     """
     item = registry.items.get(item_id)
     if item is None:
@@ -36,6 +38,8 @@ def describe(item_id: str, registry: Registry, on: date) -> dict[str, Any] | Non
         "sensitivity": item.sensitivity.value,
     }
     columns = registry.columns_of(item_id)
+    if names_others(item, columns):  # said only where it is so: other items keep the digest they always had
+        told["about"] = About.third_party.value
     if columns:
         told["columns"] = sorted([each.id, each.share.value, each.sensitivity.value] for each in columns)
     return told

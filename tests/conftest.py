@@ -1,9 +1,10 @@
-"""What every test may ask for: a real PostgreSQL, a real Valkey, and how hard Hypothesis tries.
+"""What every test may ask for: a real PostgreSQL, Valkey and MariaDB, and how hard Hypothesis tries.
 
 The servers come with the dev group and are run from here, one of each per test process, on a free loopback port, in a
 temporary directory; PostgreSQL refuses to run as root, so then it runs as `nobody`. `TEST_DATABASE_URL` and
-`TEST_REDIS_URL` name servers that run already and win. Where a server cannot be had the test is skipped, except that
-with ONCEGATE_REQUIRE_ALL=1 (continuous integration) it fails: an unnoticed skip proves nothing.
+`TEST_REDIS_URL` name servers that run already and win. MariaDB is Debian's (mariadb-server-core), for sources alone.
+Where a server cannot be had the test is skipped, except that with ONCEGATE_REQUIRE_ALL=1 (continuous integration) it
+fails: an unnoticed skip proves nothing.
 """
 
 import importlib.util
@@ -24,6 +25,9 @@ import hypothesis
 import psycopg
 import pytest
 import redis
+
+from tests import mariadb
+from tests.mariadb import MariadbServer
 
 hypothesis.settings.register_profile("default", deadline=None, max_examples=60)
 hypothesis.settings.register_profile("ci", deadline=None, max_examples=60, derandomize=True, database=None)
@@ -266,3 +270,23 @@ def valkey_server(tmp_path: Path) -> Iterator[ValkeyServer]:
         yield server
     finally:
         server.kill()
+
+
+@pytest.fixture(scope="session")
+def _mariadb() -> Iterator[MariadbServer]:
+    """The one MariaDB of this test process."""
+    found = mariadb.installed() or unavailable("mariadbd is not installed (Debian: mariadb-server-core)")
+    with tempfile.TemporaryDirectory(prefix="oncegate-mariadb-", ignore_cleanup_errors=True) as home:
+        server = MariadbServer(*found, home=Path(home), port=free_port())
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
+
+
+@pytest.fixture
+def mariadb_server(_mariadb: MariadbServer) -> Iterator[MariadbServer]:
+    """A real MariaDB, for the registers of a test; runs again after one that stopped it."""
+    yield _mariadb
+    _mariadb.start()

@@ -98,6 +98,11 @@ def compile_request(config: Mapping[str, Any], auth: Parameters) -> RequestTempl
         check_header(header, text, f"request.headers.{header}")
     if method == "GET" and body is not None:
         raise BadConfiguration("request.body: a GET carries no body; use method POST")
+    if "{issuer}" in config["path"]:
+        raise BadConfiguration(
+            "request.path: {issuer} is empty where nobody said the country, which would make it another path; "
+            "put it in the query or the body"
+        )
     fixed = auth if body is None else [*auth, ("content-type", "application/json")]
     headers = {**config.get("headers", {})}
     return RequestTemplate(
@@ -149,7 +154,7 @@ def render(
 
     Raises `SourceBroken` when the identifier cannot stand where the template wants it.
     """
-    values = {"id_no": subject.id_no, "id_type": subject.id_type}
+    values = {"id_no": subject.id_no, "id_type": subject.id_type, "issuer": subject.issuer}
     query = [(name, fill(values)) for name, fill in template.query] if template.query else []
     content = None if template.body is None else template.body(values)
     if isinstance(content, dict):

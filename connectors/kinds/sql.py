@@ -1,8 +1,9 @@
 """Sources that are databases: one SELECT per subject with bound parameters, on connections that cannot write.
 
 SQLite opens with `mode=ro` and `query_only`; PostgreSQL (also openGauss and Kingbase) with
-`default_transaction_read_only` and a statement timeout; MySQL with read-only transactions and `max_execution_time`.
-PostgreSQL is asked from the event loop; the other two, whose drivers block, from threads of the connector's own.
+`default_transaction_read_only` and a statement timeout; MySQL and MariaDB (`sql_mysql`) with read-only transactions
+and the limit that each of them knows.
+PostgreSQL is asked from the event loop; the others, whose drivers block, from threads (`sql_running`).
 What may be asked and how rows are read is pure and stands in `sql_mapping`; where a database may live is judged in
 `sql_address`.
 Does not cover a database function with side effects outside its database.
@@ -11,11 +12,10 @@ Does not cover a database function with side effects outside its database.
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from sqlalchemy import URL, Engine, TextClause, create_engine, event, make_url, text
+from sqlalchemy import URL, Connection, TextClause, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -24,6 +24,7 @@ from sqlalchemy.util import await_only
 from connectors.errors import BadConfiguration, SourceBroken, SourceDenied, SourceFault, SourceTimeout
 from connectors.kinds import sql_mapping as m
 from connectors.kinds.sql_address import Server, check_parameters
+from connectors.kinds.sql_running import NONSENSE, Batch, Database, Parameters, ThreadDatabase, named, pool
 from connectors.load import load_schema
 from connectors.protocol import Connector, Environment, Health, Reply
 from connectors.substitution import FromPlace, file_path
@@ -36,12 +37,16 @@ name = "sql"
 config_schema = load_schema(name)
 
 HEALTH_SECONDS = 5.0
-POOL_SIZE = 8
-"""Connections kept open to one source; up to its `max_concurrent` are opened under load."""
 
-Parameters = Mapping[str, str]
-Batch = Sequence[tuple[TextClause, int]]
-"""Statements with the number of rows to read of each, at most."""
+_COMPARES_LOOSELY = frozenset({"mysql", "mariadb"})
+"""Databases where `column = :id_no` may be true of another's number: by collation, or compared as floating numbers."""
+_TOOK_TOO_LONG = frozenset({"57014", "SQLITE_INTERRUPT", 1317, 1969, 3024})
+_REFUSED_US = frozenset(
+    {"42501", "28P01", "28000", "SQLITE_AUTH"}
+    # MySQL: the database, password, table, column; a privilege; a routine; MariaDB: no password, the account locked
+    | {1044, 1045, 1142, 1143, 1227, 1370, 1698, 4151}
+    | {3118, 1820, 1862}  # MySQL: the account locked, its password expired
+)
 
 
 def build(source: Source, environment: Environment) -> Connector:
@@ -57,7 +62,7 @@ class SqlConnector:
         self._id = source.id
         self._query = _statement(config["query"], "query")
         self._rows = {key: _statement(query, f"rows.{key}") for key, query in config.get("rows", {}).items()}
-        self._echo, self._recorded_at = config.get("echo"), config.get("recorded_at")
+        self._about = m.about_columns(config)
         self._database = _database(_url(config, environment), source, environment)
         self._closed = False
 
@@ -70,13 +75,12 @@ class SqlConnector:
         names = m.rows_wanted(asks, self._rows)
         # Two rows are enough to know that there is more than one.
         batch = [(self._query, 2), *((self._rows[key], m.MAX_ROWS + 1) for key in names)]
-        records, *lists = await self._run(
-            batch, {"id_no": subject.id_no, "id_type": subject.id_type}, deadline
-        )
+        about = {"id_no": subject.id_no, "id_type": subject.id_type, "issuer": subject.issuer}
+        records, *lists = await self._run(batch, about, deadline)
         if any(len(rows) > m.MAX_ROWS for rows in lists):
             raise SourceBroken(f"a rows statement gave more than {m.MAX_ROWS} rows for one subject")
         by_name = dict(zip(names, lists, strict=True))
-        return m.interpret(records, by_name, asks, echo=self._echo, recorded_at=self._recorded_at)
+        return m.interpret(records, by_name, asks, subject, self._about)
 
     async def health(self) -> Health:
         """Whether the database answers SELECT 1."""
@@ -103,17 +107,9 @@ class SqlConnector:
                 return await self._database.run(batch, parameters, deadline)
         except TimeoutError:
             fault: SourceFault = SourceTimeout("the database did not answer in time")
-        except (SQLAlchemyError, OSError) as error:
+        except (SQLAlchemyError, OSError, *NONSENSE) as error:
             fault = _fault(error)
         raise fault
-
-
-class _Database(Protocol):
-    """Something that runs statements."""
-
-    async def run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]: ...
-
-    async def close(self) -> None: ...
 
 
 class _AsyncDatabase:
@@ -134,7 +130,7 @@ class _AsyncDatabase:
         async with self._engine.connect() as connection:
             gathered = []
             for statement, most in batch:
-                result = await connection.execute(statement, _named(statement, parameters))
+                result = await connection.execute(statement, named(statement, parameters))
                 gathered.append([m.plain(row.items()) for row in result.mappings().fetchmany(most)])
             return gathered
 
@@ -142,43 +138,12 @@ class _AsyncDatabase:
         await self._engine.dispose()
 
 
-class _ThreadDatabase:
-    """SQLite and MySQL, whose drivers block.
+class _Sqlite(ThreadDatabase):
+    """A file."""
 
-    A caller that gives up leaves its thread at work; what ends it is the database's own limit, so threads are few.
-    """
-
-    def __init__(self, engine: Engine, threads: int) -> None:
-        self._engine = engine
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="oncegate-sql")
-
-    async def run(self, batch: Batch, parameters: Parameters, deadline: float) -> list[list[m.Row]]:
-        loop = asyncio.get_running_loop()
-        until = time.monotonic() + deadline - loop.time()
-        return await loop.run_in_executor(self._threads, self._retrying, batch, parameters, until)
-
-    def _retrying(self, batch: Batch, parameters: Parameters, until: float) -> list[list[m.Row]]:
-        try:
-            return self._once(batch, parameters, until)
-        except DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-        return self._once(batch, parameters, until)
-
-    def _once(self, batch: Batch, parameters: Parameters, until: float) -> list[list[m.Row]]:
-        with self._engine.connect() as connection:
-            limit = connection.info.get(_LIMIT)
-            if limit is not None:
-                limit.until = until
-            gathered = []
-            for statement, most in batch:
-                result = connection.execute(statement, _named(statement, parameters))
-                gathered.append([m.plain(row.items()) for row in result.mappings().fetchmany(most)])
-            return gathered
-
-    async def close(self) -> None:
-        await asyncio.to_thread(self._threads.shutdown, wait=True, cancel_futures=True)
-        self._engine.dispose()
+    def prepare(self, connection: Connection, until: float) -> None:
+        """SQLite asks as it works whether its time is over."""
+        connection.info[_LIMIT].until = until
 
 
 class _Limit:
@@ -202,11 +167,6 @@ def _statement(query: str, where: str) -> TextClause:
     return clause
 
 
-def _named(statement: TextClause, parameters: Parameters) -> dict[str, str]:
-    """Only what the statement names: drivers refuse more."""
-    return {key: parameters[key] for key in statement._bindparams}
-
-
 def _url(config: Mapping[str, Any], environment: Environment) -> URL:
     try:
         url = make_url(config["url"])
@@ -223,26 +183,29 @@ def _url(config: Mapping[str, Any], environment: Environment) -> URL:
         return url
     if not url.database or url.database == ":memory:":
         raise BadConfiguration("url: sqlite needs a file, as in sqlite:///register.db")
-    named = FromPlace(url.database) if isinstance(config["url"], FromPlace) else url.database
-    return url.set(database=str(file_path(named, environment, "url")))
+    file = FromPlace(url.database) if isinstance(config["url"], FromPlace) else url.database
+    return url.set(database=str(file_path(file, environment, "url")))
 
 
-def _database(url: URL, source: Source, environment: Environment) -> _Database:
-    makers: dict[str, Callable[[], _Database]] = {
+def _database(url: URL, source: Source, environment: Environment) -> Database:
+    makers: dict[str, Callable[[], Database]] = {
         "sqlite": lambda: _sqlite(url, source),
         "postgresql": lambda: _postgresql(url, source, _server(url, "postgresql", 5432, environment)),
         "postgres": lambda: _postgresql(url, source, _server(url, "postgresql", 5432, environment)),
         "mysql": lambda: _mysql(url, source, _server(url, "mysql", 3306, environment)),
+        "mariadb": lambda: _mysql(url, source, _server(url, "mysql", 3306, environment)),
     }
     backend = url.drivername.partition("+")[0]
     if backend not in makers:
         raise BadConfiguration(
-            f"url: {backend!r} is not a database we speak. Known: sqlite, postgresql, mysql"
+            f"url: {backend!r} is not a database we speak. Known: sqlite, postgresql, mysql, mariadb"
         )
+    if backend in _COMPARES_LOOSELY:
+        m.check_loose_rows(source.config)
     try:
         return makers[backend]()
     except ImportError as error:
-        extra = "mysql" if backend == "mysql" else "postgres"
+        extra = "mysql" if backend in _COMPARES_LOOSELY else "postgres"
         raise BadConfiguration(f"url: {backend} needs a driver; install oncegate[{extra}]") from error
 
 
@@ -253,24 +216,13 @@ def _server(url: URL, database: str, port: int, environment: Environment) -> Ser
     return Server(url.host, url.port or port, environment)
 
 
-def _pool(source: Source) -> dict[str, Any]:
-    size = min(POOL_SIZE, source.max_concurrent)
-    return {
-        "pool_size": size,
-        "max_overflow": source.max_concurrent - size,
-        "pool_timeout": source.timeout.total_seconds(),
-        "pool_recycle": 1800,
-        "hide_parameters": True,
-    }
-
-
-def _sqlite(url: URL, source: Source) -> _Database:
+def _sqlite(url: URL, source: Source) -> Database:
     place = URL.create(
         "sqlite", database="file:" + quote(str(url.database)), query={"mode": "ro", "uri": "true"}
     )
-    engine = create_engine(place, isolation_level="AUTOCOMMIT", **_pool(source))
+    engine = create_engine(place, isolation_level="AUTOCOMMIT", **pool(source))
     event.listen(engine, "connect", _harden_sqlite)
-    return _ThreadDatabase(engine, min(POOL_SIZE, source.max_concurrent))
+    return _Sqlite(engine, source)
 
 
 def _harden_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
@@ -281,7 +233,7 @@ def _harden_sqlite(connection: Any, entry: ConnectionPoolEntry) -> None:
     )  # every 10,000 steps of its machine, about a millisecond
 
 
-def _postgresql(url: URL, source: Source, server: Server) -> _Database:
+def _postgresql(url: URL, source: Source, server: Server) -> Database:
     from sqlalchemy.ext.asyncio import create_async_engine  # brings the whole ORM along: a fifth of the start
 
     seconds = source.timeout.total_seconds()
@@ -295,7 +247,7 @@ def _postgresql(url: URL, source: Source, server: Server) -> _Database:
             "connect_timeout": max(2, int(seconds)),
             "application_name": "oncegate",
         },
-        **_pool(source),
+        **pool(source),
     )
 
     @event.listens_for(engine.sync_engine, "do_connect")
@@ -308,29 +260,10 @@ def _postgresql(url: URL, source: Source, server: Server) -> _Database:
     return _AsyncDatabase(engine)
 
 
-def _mysql(url: URL, source: Source, server: Server) -> _Database:
-    seconds = source.timeout.total_seconds()
-    wait = max(1, int(seconds))
-    engine = create_engine(
-        url.set(drivername="mysql+pymysql"),
-        isolation_level="AUTOCOMMIT",
-        connect_args={
-            "connect_timeout": wait,
-            "read_timeout": wait,
-            "init_command": (
-                f"SET SESSION TRANSACTION READ ONLY, SESSION MAX_EXECUTION_TIME={int(seconds * 1000)}"
-            ),
-        },
-        **_pool(source),
-    )
+def _mysql(url: URL, source: Source, server: Server) -> Database:
+    from connectors.kinds.sql_mysql import MysqlDatabase  # its driver is an extra
 
-    @event.listens_for(engine, "do_connect")
-    def _pin(dialect: Any, _record: Any, args: Any, parameters: dict[str, Any]) -> Any:
-        connection = dialect.connect(*args, **parameters, defer_connect=True)
-        connection.connect(server.connect(wait))
-        return connection
-
-    return _ThreadDatabase(engine, min(POOL_SIZE, source.max_concurrent))
+    return MysqlDatabase(url, source, server)
 
 
 def _fault(error: BaseException) -> SourceFault:
@@ -338,11 +271,12 @@ def _fault(error: BaseException) -> SourceFault:
     if isinstance(error, PoolTimeout):
         return SourceTimeout("no connection to the database became free in time")
     original = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(original, "sqlstate", None) or getattr(original, "sqlite_errorname", None)
-    if code is None and original is not None and original.args:
-        code = original.args[0] if isinstance(original.args[0], int) else None
-    if code in ("57014", "SQLITE_INTERRUPT", 3024):
+    # MySQL's SQLSTATE says little ("HY000"); its number, the first argument, says more.
+    first = original.args[0] if original is not None and original.args else None
+    code = first if isinstance(first, int) else getattr(original, "sqlstate", None)
+    code = code or getattr(original, "sqlite_errorname", None)
+    if code in _TOOK_TOO_LONG:
         return SourceTimeout("the database ended the statement: it took too long")
-    if code in ("42501", "28P01", "28000", "SQLITE_AUTH", 1044, 1045, 1142, 1143):
+    if code in _REFUSED_US:
         return SourceDenied("the database refused us")
     return SourceBroken(f"the database query failed ({type(error).__name__}, {code or 'no code'})")

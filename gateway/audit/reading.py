@@ -3,15 +3,23 @@
 `keys`: verifier keys of the log under the name of its first tree, wherever they are wanted.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from gateway.audit.note import Checkpoint, Verifier
 from gateway.audit.proofs import TlogProof
 from gateway.audit.shards import open_checkpoint
-from gateway.audit.tree import TileId, inclusion_proof, inclusion_tiles, pack_entries, parse_tile_path
+from gateway.audit.tree import (
+    TileId,
+    inclusion_proof,
+    inclusion_tiles,
+    pack_entries,
+    parse_tile_path,
+)
+from gateway.audit.tree import width as width_of
 from gateway.ports import TreeLog
-from gateway.records import Place
+from gateway.records import Place, Tile
 
 _TILE_WIDTH = 256
 _HASH_BYTES = 32
@@ -31,17 +39,19 @@ async def newest(log: TreeLog, keys: Sequence[str], *, shard: int | None = None)
     note = await log.checkpoint(shard=shard)
     if note is None:
         return None
-    return Signed(*_opened(note, keys))
+    return _opened(note, tuple(keys))
 
 
 async def every_shard(log: TreeLog, keys: Sequence[str]) -> list[Signed]:
     """The newest checkpoint of every tree, oldest tree first."""
-    return [Signed(*_opened(head.note, keys)) for head in await log.shards() if head.note is not None]
+    return [_opened(head.note, tuple(keys)) for head in await log.shards() if head.note is not None]
 
 
-def _opened(note: str, keys: Sequence[str]) -> tuple[int, str, Checkpoint]:
+@lru_cache(maxsize=64)
+def _opened(note: str, keys: tuple[str, ...]) -> Signed:
+    """The same note under the same keys says the same: its signatures are checked once."""
     shard, checkpoint = open_checkpoint(note, [Verifier.parse(key) for key in keys])
-    return shard, note, checkpoint
+    return Signed(shard, note, checkpoint)
 
 
 async def tile_at(path: str, log: TreeLog, *, shard: int | None = None) -> bytes | None:
@@ -62,21 +72,20 @@ async def proof_of(entry_id: str, log: TreeLog, keys: Sequence[str]) -> TlogProo
 
     Under the newest checkpoint that a witness cosigned if that covers the entry, else under the newest.
     """
-    place = await log.place_of(entry_id)
-    signed = None if place is None else await _covering(place, log, keys)
-    if place is None or signed is None or place.index >= signed.checkpoint.size:
+
+    def wanted(place: Place, note: str) -> Mapping[Tile, int]:
+        size = _opened(note, tuple(keys)).checkpoint.size
+        needed = inclusion_tiles(place.index, size) if place.index < size else ()
+        return {tile: width_of(tile, size) * _HASH_BYTES for tile in needed}
+
+    parts = await log.proof_parts(entry_id, wanted)
+    if parts is None:
         return None
-    size = signed.checkpoint.size
-    tiles = await log.tiles(inclusion_tiles(place.index, size), shard=place.shard)
-    known = {TileId(*tile): hashes for tile, hashes in tiles.items()}
-    return TlogProof(place.index, inclusion_proof(place.index, size, known), signed.note)
-
-
-async def _covering(place: Place, log: TreeLog, keys: Sequence[str]) -> Signed | None:
-    cosigned = await log.cosigned(shard=place.shard)
-    if cosigned is not None and cosigned[0] > place.index:
-        return Signed(*_opened(cosigned[1], keys))
-    return await newest(log, keys, shard=place.shard)
+    index, size = parts.place.index, _opened(parts.note, tuple(keys)).checkpoint.size
+    if index >= size:
+        return None
+    known = {TileId(*tile): hashes for tile, hashes in parts.tiles.items()}
+    return TlogProof(index, inclusion_proof(index, size, known), parts.note)
 
 
 async def checkpoints_before(

@@ -61,7 +61,7 @@ async def look_up(
 def _digest(wanted: LookUp, caller: str) -> bytes:
     """What a cursor is bound to: this search by this caller."""
     about = wanted.subject
-    person = about and (about.kind, about.id_type, about.id_no)
+    person = about and (about.kind, about.id_type, about.id_no, about.issuer)
     return repr((caller, wanted, person, wanted.officer, wanted.case)).encode()
 
 

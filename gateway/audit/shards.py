@@ -33,10 +33,15 @@ class Break:
     found: str
 
     def facts(self) -> dict[str, Any]:
-        """What the entry says of it: names, sizes, roots; nothing about anybody."""
+        """What the entry says of it: names, sizes, roots; nothing about anybody.
+
+        `signed`: the last good checkpoint as it was signed, so that whoever has the log's key can check that there was
+        such a history, whatever the database held instead.
+        """
         told = _told(self.last) | {"note": sha256(self.last_note.encode()).hexdigest()}
         held = None if self.held is None else _told(self.held)
-        return {"shard": self.shard, "origin": self.origin, "last": told, "held": held, "found": self.found}
+        broken = {"shard": self.shard, "origin": self.origin, "found": self.found, "signed": self.last_note}
+        return {**broken, "last": told, "held": held}
 
 
 def origin_of(log: str, shard: int) -> str:

@@ -10,13 +10,16 @@ from __future__ import annotations
 
 import argparse
 import base64
+import gc
 import hashlib
 import http.client
 import json
+import marshal
 import os
 import re
 import stat
 import struct
+import subprocess
 import sys
 import time
 import urllib.error
@@ -25,8 +28,9 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, BinaryIO, NamedTuple, TextIO
 from urllib.parse import urlsplit
 
 SOUND, ALTERED, UNUSABLE = 0, 1, 2
@@ -47,11 +51,17 @@ Records hold random references, codes, counts and times; nothing about a person.
 
 _HASH = 32
 _WIDE = 256
+_DIGEST = 16
+_PORTION = 32  # records read at a time: what they become stays in the processor's cache, twice as fast as 256
+_IDS = struct.Struct(f"{_DIGEST}s")
 _MOST_MEMBER = 512 * 2**20
 _MOST_NOTE = 1_000_000  # what C2SP signed-note implementations accept
 _MOST_SIGNATURES = 100
 _MOST_BUNDLE = _WIDE * (2 + 0xFFFF)
 _TIMEOUT_SECONDS = 10
+_MOST_HELPERS = 6  # what one process can hold against one another of what others read
+_WORTH_HELP = 20_000  # records; below, starting helpers costs more than it saves
+_FRAME = struct.Struct(">I")
 _ED25519 = 0x01
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _EXTRAS = ("README.txt", "checkpoint", "checkpoints.jsonl", "log.vkey")
@@ -170,19 +180,38 @@ def verify_bundle(
     path: str | os.PathLike[str],
     keys: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
+    *,
+    processes: int | None = None,
 ) -> Report:
     """What is right and what is wrong with an exported log.
 
     `path`: a bundle, a directory with the same members, or the http(s) address of a log. `keys`: verifier keys
     "name+id+base64" to trust, the present one first; without any, the bundle is only held against itself. `progress`:
-    called with records done and records in all. CannotVerify when nothing can be said.
+    called with records done and records in all. `processes`: how many may read a bundle of many records together; by
+    default one for each core. The report is the same with any number. CannotVerify when nothing can be said.
     """
+    return _report(
+        _open_source(path), keys, progress, _Helpers(path, _cores() if processes is None else processes)
+    )
+
+
+def verify_members(members: Mapping[str, bytes], keys: Sequence[str] = ()) -> Report:
+    """What is right and what is wrong with an exported log whose members are these, by name."""
+    return _report(_Held(members), keys, None, _Helpers("", 1))
+
+
+def _report(
+    source: _Source,
+    keys: Sequence[str],
+    progress: Callable[[int, int], None] | None,
+    helpers: _Helpers,
+) -> Report:
     begun = time.perf_counter()
-    source = _open_source(path)
     try:
-        run = _Run(source, keys, progress)
+        run = _Run(source, keys, progress, helpers)
         fault = run.fault()
     finally:
+        helpers.close()
         source.close()
     newest = run.newest
     return Report(
@@ -211,9 +240,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="tell it as one JSON object")
     parser.add_argument("--quiet", action="store_true", help="tell only what is wrong")
+    parser.add_argument(
+        "--processes", type=int, metavar="N", help="read with so many processes (one for each core)"
+    )
+    parser.add_argument("--share", nargs=2, type=int, help=argparse.SUPPRESS)  # as a helper: see _Helpers
     asked = parser.parse_args(arguments)
+    if asked.share:
+        return _help(asked.bundle, *asked.share)
     try:
-        report = verify_bundle(asked.bundle, asked.key, _progress_bar())
+        report = verify_bundle(asked.bundle, asked.key, _progress_bar(), processes=asked.processes)
     except CannotVerify as error:
         if asked.json:
             _tell(sys.stdout, json.dumps({"ok": False, "error": asdict(error.said)}, ensure_ascii=False))
@@ -261,6 +296,17 @@ class _Source:
 
     def close(self) -> None:
         pass
+
+
+class _Held(_Source):
+    def __init__(self, members: Mapping[str, bytes]) -> None:
+        self._members = members
+        self.names = frozenset(members)
+
+    def read(self, name: str, most: int) -> bytes:
+        if name not in self._members:
+            raise _Missing
+        return self._members[name][: most + 1]
 
 
 class _Zip(_Source):
@@ -602,141 +648,89 @@ def _refuse_number(_: str) -> None:
     raise ValueError("a log holds no floating-point numbers")
 
 
-_decode = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number).decode
+_decoder = json.JSONDecoder(parse_float=_refuse_number, parse_constant=_refuse_number)
+_decode, _decode_first = _decoder.decode, _decoder.raw_decode
 _encode = json.JSONEncoder(
     ensure_ascii=False, sort_keys=True, separators=(",", ":"), check_circular=False
 ).encode
 
 
-class _Reader:
-    # Reads the records in order; keeps 16 bytes of every id and of every request, nothing else of a record.
+class _Told(NamedTuple):
+    # What the records of one bundle say, as far as it is held against other records.
 
-    def __init__(self, hold: Callable[[int, _Altered], None]) -> None:
-        self._hold = hold
-        self._ids: set[bytes] = set()
-        self._waiting: dict[bytes, int] = {}  # request → index of its intent, or what became of it
-        # Consents by Python's own hash: 64 bits under a secret of this process, which nobody can aim at.
-        self._rests: dict[bytes, tuple[int, ...]] = {}  # request → the consents it rests on
-        self._ended: dict[int, bool] = {}  # consent → whether it ended for good
-        self._is_stopped = False
-        self.answered_late = 0
+    hashes: bytes  # of all records as leaves, side by side
+    root: bytes  # of the whole subtree over them; empty unless there are 256
+    ids: bytes  # a digest of every id, side by side
+    acts: list[tuple[Any, ...]]  # place among these records, digest of the request or consent, kind, more
+    fault: tuple[int, str, str] | None  # place and what is wrong of the first that is not written as a record
 
-    def unanswered(self) -> list[int]:
-        return [index for index in self._waiting.values() if index >= 0]
 
-    def take(self, start: int, leaves: Sequence[bytes]) -> None:
-        try:
-            texts = [leaf.decode() for leaf in leaves]
-            documents = [_decode(text) for text in texts]
-            # Written again all at once, which is faster. No object's text is the beginning of another's, so the whole
-            # can only be equal when each part is.
-            is_canonical = _encode(documents) == f"[{','.join(texts)}]"
-        except (ValueError, RecursionError):
-            is_canonical, documents = False, [None] * len(leaves)
-        for place, leaf in enumerate(leaves):
-            if self._is_stopped:
-                return
-            if not is_canonical and _encoded(leaf) != leaf:
-                self._stop(start + place, leaf, "is not canonical JSON", "不是规范 JSON")
-                return
-            document = documents[place] if documents[place] is not None else _decode(leaf.decode())
-            self._read(start + place, leaf, document)
+class _Unlike(Exception):
+    # This is not how such a record is written.
 
-    def _stop(self, index: int, leaf: bytes, en: str, zh: str) -> None:
-        self._hold(_LEAF, _at_record(index, leaf, en, zh))
-        self._is_stopped = True
+    def __init__(self, en: str, zh: str) -> None:
+        super().__init__(en)
+        self.words = en, zh
 
-    def _read(self, index: int, leaf: bytes, document: Any) -> None:
-        if type(document) is not dict:
-            return self._stop(index, leaf, "is not a JSON object", "不是 JSON 对象")
-        said, kind = document.get("id"), document.get("kind")
-        if not (type(said) is type(kind) is type(document.get("at")) is str):
-            return self._stop(index, leaf, "lacks its id, kind or time", "缺少编号、类型或时间")
-        digest = _digest(said)
-        if digest in self._ids:
-            return self._stop(index, leaf, "bears the id of an earlier one", "与此前某条记录编号重复")
-        self._ids.add(digest)
-        if kind == "intent":
-            return self._intent(index, leaf, document)
-        if kind == "outcome":
-            return self._outcome(index, leaf, document)
-        if kind == "outcome.reread":
-            return self._reread(index, leaf, document)
-        if kind == _OPENED and index:
-            return self._stop(index, leaf, "opens a shard in the middle of another", "在分片中间开启了分片")
-        if kind.startswith("consent."):
-            return self._consent(kind, document.get("request"))
-        return None
 
-    def _intent(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
-        request, asks = document.get("request"), document.get("asks", [])
-        is_formed = type(request) is str and type(asks) is list
-        if not is_formed or not all(map(_is_ask, asks)):
-            return self._stop(index, leaf, "is an intent that is not written as one", "作为意向记录格式不符")
-        digest = _digest(str(request))
-        self._waiting.setdefault(digest, index)
-        named = {ask[5][8:] for ask in asks if ask[3] and ask[5].startswith("consent:")}
-        if named:
-            self._rests[digest] = tuple(map(hash, named))
-            if self._ended:
-                self._require_standing(index, leaf, {hash(consent): consent for consent in named})
-        return None
+def _told(start: int, leaves: Sequence[bytes], hashes: bytes) -> _Told:
+    # What comes after the first record that is not written as one is left out.
+    ids: list[bytes] = []
+    acts: list[tuple[Any, ...]] = []
+    fault = None
+    for begin in range(0, len(leaves), _PORTION):
+        fault = _hear(begin, leaves[begin : begin + _PORTION], start, ids, acts)
+        if fault is not None:
+            break
+    root = _folded(hashes) if len(leaves) == _WIDE else b""
+    return _Told(hashes, root, b"".join(ids), acts, fault)
 
-    def _require_standing(self, index: int, leaf: bytes, rests: Mapping[int, str]) -> None:
-        for digest, consent in rests.items():
-            if digest in self._ended:
-                how = ("withdrawn", "撤回") if self._ended[digest] else ("paused", "暂停")
-                en = f"rests on consent {_shown(consent)} after it was {how[0]}"
-                zh = f"在同意书 {_shown(consent)} {how[1]}之后仍以其为依据"
-                return self._hold(_CONSENT, _at_record(index, leaf, en, zh))
-        return None
 
-    def _outcome(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
-        digest = self._request(document)
-        before = self._waiting.get(digest)
-        became = _CLOSED if document.get("result") == "unknown" else _ANSWERED
-        if before is None:
-            en, zh = "was released without an intent", "没有对应的意向记录即已放行"
-            self._hold(_PAIR, _at_record(index, leaf, en, zh))
-        elif before >= 0:
-            self._waiting[digest] = became
-            self._narrow(digest, document.get("rests"))
-        elif before in (_BOTH, became):
-            en, zh = "is a second outcome of one intent", "是同一意向记录的第二条结果"
-            self._hold(_PAIR, _at_record(index, leaf, en, zh))
-        else:  # taken for lost while it was still at work
-            self._waiting[digest] = _BOTH
-            self.answered_late += 1
+def _hear(
+    begin: int, leaves: Sequence[bytes], start: int, ids: list[bytes], acts: list[tuple[Any, ...]]
+) -> tuple[int, str, str] | None:
+    place, documents = begin, _documents(leaves)
+    try:
+        for place, document in enumerate(documents, begin):
+            kind = _kind(document)
+            ids.append(_digest(document["id"]))
+            if kind in _ACTS:
+                acts.append((place, *_ACTS[kind](document)))
+            elif kind == _OPENED and start + place:
+                raise _Unlike("opens a shard in the middle of another", "在分片中间开启了分片")
+    except _Unlike as unlike:
+        return (place, *unlike.words)
+    if len(documents) < len(leaves):
+        return begin + len(documents), "is not canonical JSON", "不是规范 JSON"
+    return None
 
-    def _narrow(self, request: bytes, told: Any) -> None:
-        # At the second gate an answer may have lost a consent, and what came by it: it is read again without both.
-        if type(told) is list and request in self._rests:
-            left = {hash(each) for each in told if type(each) is str}
-            self._rests[request] = tuple(each for each in self._rests[request] if each in left)
 
-    def _reread(self, index: int, leaf: bytes, document: Mapping[str, Any]) -> None:
-        digest = self._request(document)
-        if self._waiting.get(digest) not in (_ANSWERED, _BOTH):
-            en, zh = "reads again what was never answered", "重读了从未给出的结果"
-            self._hold(_PAIR, _at_record(index, leaf, en, zh))
-        elif document.get("result") != "withheld":
-            self._require_standing(index, leaf, dict.fromkeys(self._rests.get(digest, ()), ""))
+def _kind(document: Any) -> str:
+    if type(document) is not dict:
+        raise _Unlike("is not a JSON object", "不是 JSON 对象")
+    kind = document.get("kind")
+    if not (type(kind) is type(document.get("id")) is type(document.get("at")) is str):
+        raise _Unlike("lacks its id, kind or time", "缺少编号、类型或时间")
+    return kind
 
-    @staticmethod
-    def _request(document: Mapping[str, Any]) -> bytes:
-        request = document.get("request")
-        return _digest(request) if type(request) is str else b""
 
-    def _consent(self, kind: str, told: Any) -> None:
-        if type(told) is not str:
-            return
-        consent = hash(told)
-        if kind in _ENDINGS:
-            self._ended[consent] = True
-        elif kind == "consent.paused":
-            self._ended.setdefault(consent, False)
-        elif kind == "consent.resumed" and not self._ended.get(consent, True):
-            del self._ended[consent]  # what has ended never comes back
+def _documents(leaves: Sequence[bytes]) -> list[Any]:
+    # What the records hold, up to the first that is not canonical.
+    try:
+        texts = [leaf.decode() for leaf in leaves]
+        read = [_decode_first(text) for text in texts]
+        documents = [document for document, _ in read]
+        # Written again all at once, which is faster than one by one; where one ends is known from reading.
+        if [end for _, end in read] == [*map(len, texts)] and _encode(documents) == f"[{','.join(texts)}]":
+            return documents
+    except (ValueError, RecursionError):
+        pass
+    documents = []
+    for leaf in leaves:
+        if _encoded(leaf) != leaf:
+            break
+        documents.append(_decode(leaf.decode()))
+    return documents
 
 
 def _encoded(leaf: bytes) -> bytes | None:
@@ -746,12 +740,260 @@ def _encoded(leaf: bytes) -> bytes | None:
         return None
 
 
+def _intent(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    request, asks = document.get("request"), document.get("asks", [])
+    is_formed = type(request) is str and type(asks) is list
+    if not is_formed or not all(map(_is_ask, asks)):
+        raise _Unlike("is an intent that is not written as one", "作为意向记录格式不符")
+    return _digest(str(request)), "intent", tuple(_digest(each) for each in _rests_on(asks))
+
+
 def _is_ask(ask: Any) -> bool:
     return type(ask) is list and len(ask) >= 6 and type(ask[3]) is bool and type(ask[5]) is str
 
 
+def _rests_on(asks: Sequence[Any]) -> set[str]:
+    return {ask[5][8:] for ask in asks if ask[3] and ask[5].startswith("consent:")}
+
+
+def _outcome(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    became = _CLOSED if document.get("result") == "unknown" else _ANSWERED
+    rests = document.get("rests")
+    left = [_digest(each) for each in rests if type(each) is str] if type(rests) is list else None
+    return _request(document), "outcome", became, left
+
+
+def _reread(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    return _request(document), "reread", document.get("result") != "withheld"
+
+
+def _moved(document: Mapping[str, Any]) -> tuple[Any, ...]:
+    return _request(document), document["kind"]
+
+
+def _request(document: Mapping[str, Any]) -> bytes:
+    request = document.get("request")
+    return _digest(request) if type(request) is str else b""
+
+
 def _digest(text: str) -> bytes:
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return hashlib.blake2b(text.encode(), digest_size=_DIGEST).digest()
+
+
+_ACTS: Mapping[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]] = {
+    "intent": _intent,
+    "outcome": _outcome,
+    "outcome.reread": _reread,
+    **dict.fromkeys((*_ENDINGS, "consent.paused", "consent.resumed"), _moved),
+}
+
+
+class _Reader:
+    # Holds what the records say against one another, in order; of ids, requests and consents it keeps 16 bytes each.
+
+    def __init__(self, hold: Callable[[int, _Altered], None]) -> None:
+        self._hold = hold
+        self._ids: set[bytes] = set()
+        self._waiting: dict[bytes, int] = {}  # request → index of its intent, or what became of it
+        self._rests: dict[bytes, tuple[bytes, ...]] = {}  # request → the consents it rests on
+        self._ended: dict[bytes, bool] = {}  # consent → whether it ended for good
+        self._blamed: set[int] = set()
+        self._is_stopped = False
+        self.answered_late = 0
+
+    def unanswered(self) -> list[int]:
+        return [index for index in self._waiting.values() if index >= 0]
+
+    def take(self, start: int, told: _Told, leaves: Callable[[], Sequence[bytes]]) -> None:
+        """What the next records say; `leaves` gives them, to name one."""
+        if self._is_stopped:
+            return
+        self._start, self._leaves = start, leaves
+        fault = self._twice(told.ids) or told.fault
+        for act in told.acts:
+            self._take_act(*act)
+        if fault is not None:
+            self._blame(_LEAF, *fault)
+            self._is_stopped = True
+
+    def _twice(self, digests: bytes) -> tuple[int, str, str] | None:
+        ids = [each for (each,) in _IDS.iter_unpack(digests)]
+        if len(set(ids)) < len(ids) or not self._ids.isdisjoint(ids):
+            for place, each in enumerate(ids):
+                if each in self._ids:
+                    return place, "bears the id of an earlier one", "与此前某条记录编号重复"
+                self._ids.add(each)
+        self._ids.update(ids)
+        return None
+
+    def _blame(self, rank: int, place: int, en: str, zh: str) -> None:
+        if rank not in self._blamed:  # the first is told; to name one is to read it again
+            self._blamed.add(rank)
+            self._hold(rank, _at_record(self._start + place, self._leaves()[place], en, zh))
+
+    def _take_act(self, place: int, digest: bytes, kind: str, *more: Any) -> None:
+        if kind == "intent":
+            self._take_intent(place, digest, *more)
+        elif kind == "outcome":
+            self._take_outcome(place, digest, *more)
+        elif kind == "reread":
+            self._take_reread(place, digest, *more)
+        elif digest:
+            self._take_move(digest, kind)
+
+    def _take_intent(self, place: int, digest: bytes, rests: tuple[bytes, ...]) -> None:
+        self._waiting.setdefault(digest, self._start + place)
+        if rests:
+            self._rests[digest] = rests
+            self._require_standing(place, rests)
+
+    def _require_standing(self, place: int, rests: Sequence[bytes]) -> None:
+        for digest in rests:
+            if digest in self._ended:
+                how = ("withdrawn", "撤回") if self._ended[digest] else ("paused", "暂停")
+                name = _shown(self._name(place, digest))
+                en = f"rests on consent {name} after it was {how[0]}"
+                return self._blame(_CONSENT, place, en, f"在同意书 {name} {how[1]}之后仍以其为依据")
+        return None
+
+    def _name(self, place: int, consent: bytes) -> str:
+        """That consent, as the record names it; an answer that is read again names none."""
+        asks = _decode(self._leaves()[place].decode()).get("asks", [])
+        return next((each for each in _rests_on(asks) if _digest(each) == consent), "")
+
+    def _take_outcome(self, place: int, digest: bytes, became: int, left: Sequence[bytes] | None) -> None:
+        before = self._waiting.get(digest)
+        if before is None:
+            self._blame(_PAIR, place, "was released without an intent", "没有对应的意向记录即已放行")
+        elif before >= 0:
+            self._waiting[digest] = became
+            if left is not None and digest in self._rests:
+                # At the second gate an answer may have lost a consent, and what came by it: it is read again
+                # without both.
+                self._rests[digest] = tuple(each for each in self._rests[digest] if each in left)
+        elif before in (_BOTH, became):
+            self._blame(_PAIR, place, "is a second outcome of one intent", "是同一意向记录的第二条结果")
+        else:  # taken for lost while it was still at work
+            self._waiting[digest] = _BOTH
+            self.answered_late += 1
+
+    def _take_reread(self, place: int, digest: bytes, is_shown: bool) -> None:
+        if self._waiting.get(digest) not in (_ANSWERED, _BOTH):
+            self._blame(_PAIR, place, "reads again what was never answered", "重读了从未给出的结果")
+        elif is_shown:
+            self._require_standing(place, self._rests.get(digest, ()))
+
+    def _take_move(self, consent: bytes, kind: str) -> None:
+        if kind in _ENDINGS:
+            self._ended[consent] = True
+        elif kind == "consent.paused":
+            self._ended.setdefault(consent, False)
+        elif not self._ended.get(consent, True):
+            del self._ended[consent]  # what has ended never comes back
+
+
+# ---------------------------------------------------------------- many hands
+
+
+class _Helpers:
+    # Other processes of this file that read a bundle's records, each its share; one bundle of them after another is
+    # handed on as a length and what `_told` gives. Where a helper found anything wrong it hands on nothing: then, as
+    # without helpers, this process reads for itself and finds the words. Nor is a helper's death more than a delay.
+
+    def __init__(self, path: str | os.PathLike[str], count: int) -> None:
+        self._path = path
+        self._count = min(count, _MOST_HELPERS)
+        self._helpers: list[subprocess.Popen[bytes]] = []
+        self._turn = 0
+
+    def start(self, trees: Sequence[tuple[str, int]]) -> None:
+        """`trees`: the prefix and size of each, in the order in which they will be asked about."""
+        if self._count < 2 or not sys.executable or sum(size for _, size in trees) < _WORTH_HELP:
+            return
+        try:
+            for number in range(self._count):
+                self._add(number, json.dumps(trees).encode())
+        except OSError:
+            self.close()
+
+    def _add(self, number: int, trees: bytes) -> None:
+        share = ("--share", str(number), str(self._count))
+        command = [sys.executable, "-I", __file__, *share, "--", os.fspath(self._path)]
+        pipe = subprocess.PIPE
+        helper = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL)  # noqa: S603 - this file
+        self._helpers.append(helper)
+        if helper.stdin is not None:
+            with helper.stdin as given:
+                given.write(trees)
+
+    def next(self) -> _Told | None:
+        """What the next bundle's records say; None when that is to be found out here."""
+        if not self._helpers:
+            return None
+        out = self._helpers[self._turn % self._count].stdout
+        self._turn += 1
+        try:
+            frame = _framed(out) if out is not None else b""
+            return _Told(*marshal.loads(frame)) if frame else None  # noqa: S302 - what this file wrote
+        except (EOFError, ValueError, TypeError, OSError):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        """Lets them go, whether they have finished or not."""
+        for helper in self._helpers:
+            helper.kill()
+            if helper.stdout is not None:
+                helper.stdout.close()
+            helper.wait()
+        self._helpers.clear()
+
+
+def _framed(file: BinaryIO | Any) -> bytes:
+    (length,) = _FRAME.unpack(_exactly(file, _FRAME.size))
+    return _exactly(file, length)
+
+
+def _exactly(file: BinaryIO | Any, length: int) -> bytes:
+    content: bytes = file.read(length)
+    if len(content) != length:
+        raise EOFError
+    return content
+
+
+def _help(path: str, number: int, count: int) -> int:
+    # A helper's whole life.
+    gc.disable()  # nothing here goes in circles
+    trees = json.loads(sys.stdin.buffer.read())
+    source = _open_source(path)
+    out = sys.stdout.buffer
+    for turn, (prefix, index, width) in enumerate(_every_bundle(trees)):
+        if turn % count == number:
+            frame = _frame(source, prefix, index, width)
+            out.write(_FRAME.pack(len(frame)) + frame)
+            out.flush()
+    return SOUND
+
+
+def _every_bundle(trees: Sequence[tuple[str, int]]) -> Iterator[tuple[str, int, int]]:
+    for prefix, size in trees:
+        for index in range((size + _WIDE - 1) // _WIDE):
+            yield prefix, index, min(_WIDE, size - index * _WIDE)
+
+
+def _frame(source: _Source, prefix: str, index: int, width: int) -> bytes:
+    try:
+        told = _told_at(source, prefix, index, width)
+    except (_Altered, CannotVerify):
+        return b""
+    return b"" if told.fault else marshal.dumps(tuple(told))
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on every system
+        return os.cpu_count() or 1
 
 
 # ---------------------------------------------------------------- one tree
@@ -885,7 +1127,7 @@ class _Tree:
 
     # -------------------------------- one pass over the records
 
-    def check_records(self, reader: _Reader, progress: Callable[[int], None]) -> None:
+    def check_records(self, reader: _Reader, helpers: _Helpers, progress: Callable[[int], None]) -> None:
         """Reads every record once; what is wrong with tiles, root and earlier checkpoints is held for `tell`."""
         self._earlier = self._earlier_checkpoints(self.newest)
         self._next_due()
@@ -893,14 +1135,9 @@ class _Tree:
         for index in range((size + _WIDE - 1) // _WIDE):
             start = index * _WIDE
             width = min(_WIDE, size - start)
-            entries, is_whole = _split(self._read(_tile_name("entries", index, width), _MOST_BUNDLE))
-            hashes = [hashlib.sha256(b"\0" + entry).digest() for entry in entries]
-            tile = self._read(_tile_name(0, index, width), _WIDE * _HASH)
-            fault = _compared(index, entries, is_whole, hashes, tile, width)
-            if fault is not None:
-                raise fault
-            self._grow(start, hashes)
-            reader.take(start, entries)
+            told = helpers.next() or _told_at(self._source, self.prefix, index, width)
+            self._grow(start, told)
+            reader.take(start, told, partial(self._leaves, index, width))
             progress(width)
         self._meet_checkpoints(size)
         self._meet_point(size)
@@ -908,22 +1145,34 @@ class _Tree:
             if row:
                 self._compare_tile(level, bytes(row))
 
-    def _grow(self, count: int, hashes: Sequence[bytes]) -> None:
-        stack = self._stack
-        for leaf in hashes:
+    def _leaves(self, index: int, width: int) -> list[bytes]:
+        return _compared_leaves(self._source, self.prefix, index, width)[0]
+
+    def _grow(self, count: int, told: _Told) -> None:
+        end = count + len(told.hashes) // _HASH
+        is_due = self._due is not None and self._due[1].size < end
+        if told.root and not is_due and not count <= self.point[0] < end:
+            self._append(count, 8, told.root)
+            return
+        for at in range(0, len(told.hashes), _HASH):
             if self._due is not None and self._due[1].size <= count:
                 self._meet_checkpoints(count)
             if count == self.point[0]:
                 self._meet_point(count)
-            top, rest, height = leaf, count, 0
-            while rest & 1:
-                top = hashlib.sha256(b"\1" + stack.pop() + top).digest()
-                rest >>= 1
-                height += 1
-                if not height & 7:
-                    self._add_hash(height >> 3, top)
-            stack.append(top)
+            self._append(count, 0, told.hashes[at : at + _HASH])
             count += 1
+
+    def _append(self, count: int, height: int, top: bytes) -> None:
+        """Puts a whole subtree of that height after `count` records."""
+        rest = count >> height
+        while True:
+            if height and not height & 7:
+                self._add_hash(height >> 3, top)
+            if not rest & 1:
+                break
+            top = hashlib.sha256(b"\1" + self._stack.pop() + top).digest()
+            rest, height = rest >> 1, height + 1
+        self._stack.append(top)
 
     def _add_hash(self, level: int, node: bytes) -> None:
         row = self._rows.setdefault(level, bytearray())
@@ -1058,13 +1307,18 @@ class _Run:
     # One verification: the checks in the order they are told.
 
     def __init__(
-        self, source: _Source, keys: Sequence[str], progress: Callable[[int, int], None] | None
+        self,
+        source: _Source,
+        keys: Sequence[str],
+        progress: Callable[[int, int], None] | None,
+        helpers: _Helpers,
     ) -> None:
         self.said: list[Said] = []
         self.warnings: list[Said] = list(source.warnings)
         self._source = source
         self._given = [_given_key(key) for key in keys]
         self._progress = progress
+        self._helpers = helpers
         self._done = 0
         self._held: dict[int, _Altered] = {}
         self._reader = _Reader(self._hold)
@@ -1093,9 +1347,11 @@ class _Run:
         try:
             self._find_trees(self._check_keys())
             self._check_members()
+            if self._source.names is not None:  # nobody asks a server with several processes
+                self._helpers.start([(tree.prefix, tree.newest.size) for tree in self._trees])
             for tree in self._trees:
                 self._at = tree
-                tree.check_records(self._reader, self._advance)
+                tree.check_records(self._reader, self._helpers, self._advance)
                 if tree is not self._trees[-1]:
                     tree.tell(lambda _en, _zh: None)
                     self._tell_older(tree)
@@ -1221,10 +1477,16 @@ class _Run:
         )
         for tree, own in parts:
             tree.check_extras(own, _EXTRAS if not tree.prefix else _EXTRAS[1:])
-            if tree.prefix and not self._are_trusted(self._keys_inside(tree.prefix), tree.keys):
+            inside = self._keys_inside(tree.prefix)
+            if tree.prefix and not self._are_trusted(inside, tree.keys):
                 raise _Altered(
                     f"{tree.prefix}log.vkey names other keys than the log's.",
                     f"{tree.prefix}log.vkey 列出的不是本日志的密钥。",
+                )
+            if any(key.name != tree.newest.origin for key in inside):
+                raise _Altered(
+                    f"{tree.prefix}log.vkey does not call its keys as this tree of the log is called.",
+                    f"{tree.prefix}log.vkey 中的密钥名称与本日志不符。",
                 )
         if _read(self._source, "README.txt", _MOST_NOTE) != README.encode():
             raise _Altered(
@@ -1246,9 +1508,9 @@ class _Run:
 
     def _check_links(self) -> None:
         """Each shard's first record against what there is of the one before."""
-        for before, tree in zip([None, *self._trees[:-1]], self._trees, strict=True):
+        for place, tree in enumerate(self._trees):
             if tree.link is not None:
-                self._check_link(before, tree.link)
+                self._check_link(self._trees[place - 1] if place else None, tree.link)
 
     def _check_link(self, before: _Tree | None, link: _Link) -> None:
         origin, size, root = link.last
@@ -1387,6 +1649,32 @@ def _earlier_line(line: str, which: Said) -> tuple[int, str]:
 def earlier_line(size: int, note: str) -> str:
     """The line of checkpoints.jsonl for an earlier checkpoint; any other spelling of it counts as altered."""
     return json.dumps({"size": size, "note": note}, ensure_ascii=False, separators=(",", ":")) + "\n"
+
+
+def _compared_leaves(source: _Source, prefix: str, index: int, width: int) -> tuple[list[bytes], bytes]:
+    # The records of a bundle, and their hashes side by side, once these are what the level-0 tile says.
+    leaves, is_whole = _split(_read(source, prefix + _tile_name("entries", index, width), _MOST_BUNDLE))
+    sha256 = hashlib.sha256
+    hashes = [sha256(b"\0" + leaf).digest() for leaf in leaves]
+    tile = _read(source, prefix + _tile_name(0, index, width), _WIDE * _HASH)
+    fault = _compared(index, leaves, is_whole, hashes, tile, width)
+    if fault is not None:
+        raise fault
+    return leaves, tile
+
+
+def _told_at(source: _Source, prefix: str, index: int, width: int) -> _Told:
+    leaves, hashes = _compared_leaves(source, prefix, index, width)
+    return _told(index * _WIDE, leaves, hashes)
+
+
+def _folded(hashes: bytes) -> bytes:
+    # The root over 1, 2, 4, ... 256 hashes side by side.
+    sha256 = hashlib.sha256
+    while len(hashes) > _HASH:
+        pairs = range(0, len(hashes), 2 * _HASH)
+        hashes = b"".join([sha256(b"\1" + hashes[at : at + 2 * _HASH]).digest() for at in pairs])
+    return hashes
 
 
 def _compared(

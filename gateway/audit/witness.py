@@ -2,16 +2,21 @@
 
 Two readers who compare what a witness signed have compared what they were shown. A log that shows different histories
 to different people, or takes one back, is refused, and what proves it is kept: two notes signed by the log's own key.
+It looks at the log by itself (`consider`), or the log hands its checkpoints in (`add_checkpoint`, C2SP tlog-witness).
 """
 
+import fcntl
 import os
-import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from pathlib import Path
 
-from gateway.audit.note import Checkpoint, Cosigner, Verifier, cosign
-from gateway.audit.shards import open_checkpoint, opened_on
+from gateway.audit.handing_in import BadRequestBody, HandedIn, parse_request
+from gateway.audit.note import BadNote, Checkpoint, Cosigner, Verifier, cosign
+from gateway.audit.shards import open_checkpoint, opened_on, shard_of
 from gateway.audit.tree import (
     TileId,
     consistency_proof,
@@ -36,6 +41,15 @@ class Refused(Exception):
         self.evidence = evidence
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a checkpoint that was handed in is answered (C2SP tlog-witness). `text`: ends in a newline."""
+
+    status: int
+    text: str
+    media_type: str = "text/plain; charset=utf-8"
+
+
 class Witness:
     """One witness of one log. Its directory holds its key, the last checkpoint, and the evidence of what it refused."""
 
@@ -57,27 +71,93 @@ class Witness:
 
     def consider(self, fetch: Fetch, now: datetime) -> str:
         """The log's newest checkpoint, cosigned at `now`. Raises `Refused`, `BadNote` for another key's, `OSError`."""
-        note = fetch("checkpoint").decode("utf-8")
-        (shard, newest), last = open_checkpoint(note, [self._log]), self.last()
-        if last is not None:
-            before, witnessed = open_checkpoint(last, [self._log])
-            fault = (
-                _not_extended(witnessed, newest, fetch)
-                if shard == before
-                else _not_opened_on(witnessed, newest, shard, fetch, went_back=shard < before)
-            )
-            if fault is not None:
-                raise Refused(fault, self._keep(last, note))
-        signed = note + cosign(newest.text(), self._cosigner, int(now.timestamp()))
-        _replace(self._directory / "checkpoint", signed)
-        return signed
+        with self._alone():
+            note = fetch("checkpoint").decode("utf-8")
+            (shard, newest), last = open_checkpoint(note, [self._log]), self.last()
+            if last is not None:
+                before, witnessed = open_checkpoint(last, [self._log])
+                fault = (
+                    _not_extended(witnessed, newest, fetch)
+                    if shard == before
+                    else _not_opened_on(witnessed, newest, shard, fetch, went_back=shard < before)
+                )
+                if fault is not None:
+                    raise Refused(fault, self._keep(last, note))
+            return note + self._cosigned(newest, note, now)
 
-    def _keep(self, last: str, note: str) -> Path:
-        evidence = self._directory / f"evidence-{secrets.token_hex(4)}"
-        evidence.mkdir()
+    def add_checkpoint(self, body: bytes, now: datetime) -> Reply:
+        """What to answer to a log that hands in a checkpoint: 200 with the cosignature, or why not.
+
+        What was witnessed last is compared and replaced by one process at a time, and is on disk before the answer.
+        """
+        try:
+            handed = parse_request(body)
+            shard = shard_of(self._log.name, handed.checkpoint.origin)
+        except BadRequestBody as error:
+            return Reply(400, f"{error}\n")
+        except BadNote:
+            return Reply(404, "This witness does not know that log.\n")
+        try:
+            open_checkpoint(handed.note, [self._log])
+        except BadNote:
+            return Reply(403, "The log's own key has not signed that checkpoint.\n")
+        with self._alone():
+            return self._judge(handed, shard, now)
+
+    def _judge(self, handed: HandedIn, shard: int, now: datetime) -> Reply:
+        last, newest = self.last(), handed.checkpoint
+        witnessed_in, witnessed = (shard, None) if last is None else open_checkpoint(last, [self._log])
+        if shard != witnessed_in:
+            return Reply(
+                404,
+                f"This witness follows tree {witnessed_in} of that log; it has to look at the new one itself.\n",
+            )
+        size = witnessed.size if witnessed else 0
+        if handed.old > newest.size:
+            return Reply(400, "The old size is larger than the checkpoint's.\n")
+        if handed.old != size:
+            return _conflict(size)
+        if witnessed and last and newest.size == size and newest.root != witnessed.root:
+            self._keep(last, handed.note)
+            return _conflict(size)
+        if not _is_shown(handed, witnessed):
+            self._keep(last or "", handed.note, "unproven")
+            return Reply(422, "The proof does not show that the log grew from what was witnessed.\n")
+        return Reply(200, self._cosigned(newest, handed.log_note(), now))
+
+    def _cosigned(self, newest: Checkpoint, note: str, now: datetime) -> str:
+        """The line under a checkpoint that was found good, once it is kept as the last."""
+        line = cosign(newest.text(), self._cosigner, int(now.timestamp()))
+        _replace(self._directory / "checkpoint", note + line)
+        return line
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Nobody else, in this process or another, compares or replaces what was witnessed last."""
+        with (self._directory / "lock").open("a") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def _keep(self, last: str, note: str, name: str | None = None) -> Path:
+        """Keep both notes, once however often they are shown; of those that prove nothing yet (`name`) the newest."""
+        digest = sha256(f"{last}\x1f{note}".encode()).hexdigest()
+        evidence = self._directory / (name or f"evidence-{digest[:8]}")
+        evidence.mkdir(exist_ok=True)
         (evidence / "witnessed").write_text(last, encoding="utf-8")
         (evidence / "shown").write_text(note, encoding="utf-8")
         return evidence
+
+
+def _is_shown(handed: HandedIn, witnessed: Checkpoint | None) -> bool:
+    """Whether the proof shows the log to begin with what was witnessed; a first checkpoint has nothing to show."""
+    if witnessed is None or witnessed.size == 0:
+        return not handed.proof
+    newest = handed.checkpoint
+    return verify_consistency(witnessed.size, newest.size, witnessed.root, newest.root, handed.proof)
+
+
+def _conflict(size: int) -> Reply:
+    return Reply(409, f"{size}\n", "text/x.tlog.size")
 
 
 def _not_extended(before: Checkpoint, newest: Checkpoint, fetch: Fetch) -> str | None:

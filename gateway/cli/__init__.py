@@ -21,6 +21,7 @@ from gateway.cli import (
     report_exports,
     report_gaps,
     resolve,
+    sealing_key,
     serve,
     subject,
 )
@@ -42,6 +43,7 @@ for name, group in (
     ("connector", connector),
     ("consent", consent),
     ("client", client),
+    ("sealing-key", sealing_key),
     ("operator", operator),
     ("audit", audit),
     ("keys", keys),

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,7 @@ from gateway.audit.noting import ITSELF, note
 from gateway.audit.reading import proof_of
 from gateway.audit.verify import main as verify_main
 from gateway.audit.witness import Fetch, Refused, Witness
+from gateway.audit.witness_server import witness_server
 from gateway.cli.audit_entries import entries, trace
 from gateway.cli.common import (
     FOUND_FAULTS,
@@ -97,22 +99,32 @@ async def adopt(state: State = None) -> None:
 @group.command("witness")
 @guarded
 def witness(
-    url: Annotated[str, typer.Argument(help="Address of the log: https://…/v1/audit")],
     key: Annotated[str, typer.Option(help="Verifier key of the log.")],
     directory: Annotated[Path, typer.Option("--dir", help="What this witness keeps: its key, what it saw.")],
     name: Annotated[str, typer.Option(help="Name of this witness: a domain of its office and a path.")],
+    url: Annotated[
+        str | None, typer.Argument(help="Address of the log, to look at it: https://…/v1/audit")
+    ] = None,
     every: Annotated[
         float | None, typer.Option(min=1, help="Seconds between looks; else one look and out.")
     ] = None,
+    listen: Annotated[
+        str | None, typer.Option(help="HOST:PORT where the log hands its checkpoints in, instead of looking.")
+    ] = None,
 ) -> None:
     """Cosign the log's checkpoints as an office of its own, as long as each extends the one before. Exit 1 if not."""
-    if not url.startswith(("https://", "http://")):
+    if (url is None) == (listen is None):
+        fail("Give the address of the log to look at it, or --listen to have its checkpoints handed in.")
+    if url is not None and not url.startswith(("https://", "http://")):
         fail("The address of a log begins with https:// or http://.")
     try:
         office = Witness(directory, name, Verifier.parse(key))
     except ValueError as error:
         fail(f"--key or --name: {error}")
     sys.stderr.write(f"This witness' key: {office.verifier_key}\n")
+    if url is None:
+        _listen(listen or "", office)
+        return
     while True:
         try:
             sys.stdout.write(office.consider(_fetcher(url), utc_now()))
@@ -126,6 +138,18 @@ def witness(
         if every is None:
             return
         time.sleep(every)
+
+
+def _listen(listen: str, office: Witness) -> None:
+    """Answer logs until stopped."""
+    host, _, port = listen.rpartition(":")
+    try:
+        server = witness_server((host.strip("[]"), int(port)), office, utc_now)
+    except (OSError, ValueError, OverflowError) as error:
+        fail(f"--listen {listen}: {error}")
+    sys.stderr.write(f"Checkpoints are taken at http://{host}:{server.server_address[1]}/add-checkpoint\n")
+    with server, suppress(KeyboardInterrupt):
+        server.serve_forever()
 
 
 def _fetcher(url: str) -> Fetch:

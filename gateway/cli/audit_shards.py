@@ -84,7 +84,8 @@ async def cosign(
 ) -> None:
     """Keep a witness' cosignature with the checkpoint it is under, so that whoever reads that is shown it."""
     async with runtime_of(state) as runtime:
-        witnesses = key or runtime.settings.log_witness_keys
+        settings = runtime.settings
+        witnesses = key or (*settings.log_witness_keys, *settings.log_witnesses.values())
         found = await add_cosignatures(
             note.read(1_000_000), witnesses, runtime.store.log, make_sequencer(runtime).keys
         )

@@ -18,6 +18,7 @@ from gateway.cli.common import AsJson, guarded, out, print_json, print_table, pr
 from gateway.cli.resolve import print_answer
 from gateway.cli.serve import run_server
 from gateway.demo.arrivals import month_until
+from gateway.demo.citizens import applicants
 from gateway.demo.city import RunningCity, start_city
 from gateway.demo.clock import MovedClock
 from gateway.demo.house import Credentials, furnish, publish_city, register_callers
@@ -56,6 +57,13 @@ def demo(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Port to serve on; a free one when taken.")
     ] = 8000,
+    citizens: Annotated[
+        bool,
+        typer.Option(
+            "--citizens",
+            help="Let visitors log in to /my, and to links, as anybody of the city while it is served.",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Bring up the demonstration city, let it live through a month, print forms and rates, then serve."""
@@ -84,7 +92,7 @@ def demo(
                     _print_month(shown.month)
             if not once:
                 _say_what_to_open(settings, shown.credentials, city, told)
-                run_server(settings)
+                run_server(_with_citizens(settings, city) if citizens else settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +230,16 @@ def _say_what_to_open(
     )
     for line in lines:
         out.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _with_citizens(settings: Settings, city: RunningCity) -> Settings:
+    """Settings for as long as the city runs: what is kept of it names no issuer that is no more."""
+    someone = city.city.persons[applicants(city.city)[0]]
+    _say(
+        f"Own pages: {settings.public_url}/my — log in as anybody, e.g. {someone.name} {someone.id_no}; "
+        "links people are sent are confirmed there too"
+    )
+    return settings.model_copy(update={"person_oidc_issuer": city.citizens_url})
 
 
 def _sources(city: RunningCity) -> tuple[str, ...]:

@@ -60,7 +60,10 @@ async def list_(
     if as_json:
         print_json({"disputes": seen, "next_cursor": seen[-1]["id"] if len(seen) == limit else None})
         return
-    columns = ("id", "state", "item", "source", "department", "supervisor", "level", "due", "opened_at")
+    columns = (
+        *("id", "state", "item", "source", "department", "supervisor", "level", "due", "first_due"),
+        "opened_at",
+    )
     print_table("disputes", columns, [[each[column] for column in columns] for each in seen])
 
 

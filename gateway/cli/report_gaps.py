@@ -6,17 +6,16 @@ from typing import Annotated, Any
 import typer
 
 from gateway.cli.common import AsJson, State, command, out, print_json, print_table, progress, runtime_of
-from gateway.records import SnapshotFilter
 from gateway.reports.exempt_report import exempt_document, exempt_report
+from gateway.reports.folding import fold_waiting
 from gateway.reports.gap_report import gap_document, gap_report
 from gateway.reports.gap_words import points_of
 from gateway.reports.league_report import league_report
+from gateway.reports.outside import this_month_and_last
 from gateway.reports.periods import day_of
 from gateway.reports.repeat_report import repeat_document, repeat_report
-from gateway.reports.survey import Period
+from gateway.reports.survey import Period, Scope
 from gateway.runtime import Runtime
-
-_MOST_READ = 200_000
 
 Since = Annotated[
     datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day; 30 days before --to.")
@@ -27,7 +26,6 @@ Until = Annotated[
 Form = Annotated[str | None, typer.Option(help="Only this form.")]
 Department = Annotated[str | None, typer.Option(help="Only what this department handed in.")]
 Steps = Annotated[int, typer.Option(min=1, max=500, help="Steps to propose.")]
-Most = Annotated[int, typer.Option(min=1, help="Applications to read; of more, the first of each day.")]
 
 
 def register(group: typer.Typer) -> None:
@@ -45,15 +43,15 @@ async def gaps(
     department: Department = None,
     segment: Annotated[str | None, typer.Option(help="Only this kind of applicant, e.g. taiwan.")] = None,
     limit: Steps = 10,
-    most: Most = _MOST_READ,
     as_json: AsJson = False,
 ) -> None:
     """What to connect next, and what the backfill rate gains by it; each step on top of those before."""
     async with runtime_of(state) as runtime:
-        wanted = SnapshotFilter(form=form, department=department, segment=segment)
-        report = await gap_report(
-            wanted, _period(since, until, runtime), runtime, steps=limit, most=most, progress=_told
-        )
+        await fold_waiting(runtime)
+        is_usual = segment is not None and since is None and until is None
+        period = this_month_and_last(runtime) if is_usual else _period(since, until, runtime)
+        wanted = Scope(form, department, segment)
+        report = await gap_report(wanted, period, runtime, steps=limit, progress=_told)
     document = gap_document(report)
     if as_json:
         print_json(document)
@@ -75,18 +73,13 @@ async def repeat(
     form: Form = None,
     department: Department = None,
     limit: Annotated[int, typer.Option(min=1, help="Fields to show.")] = 50,
-    most: Most = _MOST_READ,
     as_json: AsJson = False,
 ) -> None:
     """Who was asked again for what a department holds already (重复采集), by department, form and field."""
     async with runtime_of(state) as runtime:
-        report = await repeat_report(
-            SnapshotFilter(form=form, department=department),
-            _period(since, until, runtime),
-            runtime,
-            most=most,
-            progress=_told,
-        )
+        await fold_waiting(runtime)
+        wanted, period = Scope(form, department), _period(since, until, runtime)
+        report = await repeat_report(wanted, period, runtime, limit=limit, progress=_told)
     document = repeat_document(report, limit=limit)
     if as_json:
         print_json(document)
@@ -238,8 +231,9 @@ def _print_segments(segments: list[dict[str, Any]]) -> None:
 
 
 def _read(document: dict[str, Any]) -> str:
-    read = document["applications"]
-    return f"{read['read']:,} of {read['of']:,} applications, {document['from']} to {document['to']}"
+    counted, waiting = document["applications"]["counted"], document["applications"]["waiting"]
+    more = f", {waiting:,} snapshots not counted yet" if waiting else ""
+    return f"{counted:,} applications, {document['from']} to {document['to']}{more}"
 
 
 def _shown(rate: dict[str, Any] | None) -> str | None:
@@ -251,7 +245,7 @@ def _shown(rate: dict[str, Any] | None) -> str | None:
 
 def _told(read: int) -> None:
     if progress.is_terminal and read:
-        progress.print(f"{read:,} applications read", end="\r")
+        progress.print(f"{read:,} sums read", end="\r")
 
 
 def _period(since: datetime | None, until: datetime | None, runtime: Runtime) -> Period:

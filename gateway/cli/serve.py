@@ -30,6 +30,7 @@ from gateway.profiles.purging import purge_profiles
 from gateway.records import EntryKind
 from gateway.resolution.drafts import purge_drafts
 from gateway.settings import Settings, load_settings, require_safe, unknown_variables
+from gateway.store.moving import announced
 from gateway.store.schema import pending
 from gateway.store.sole import SecondService, sole_service
 from gateway.submissions.keeping import purge_submissions
@@ -122,10 +123,12 @@ def _take_turns() -> None:
 
 @guarded
 def migrate(state: State = None, as_json: AsJson = False) -> None:
-    """Bring the database to the newest schema."""
+    """Bring the database to the newest schema; services of the older program stop writing before it moves."""
     from gateway.store.migrate import migrate as migrate_database
 
-    revision = migrate_database(settings_of(state).database_url)
+    url = settings_of(state).database_url
+    with announced(url):
+        revision = migrate_database(url)
     if as_json:
         print_json({"revision": revision})
     else:

@@ -11,6 +11,7 @@ from gateway.cli.common import WRONG_USE, fail
 
 _ID_KEYS = {
     "uscc": (SubjectKind.organisation, "uscc"),
+    "reg_no": (SubjectKind.organisation, "reg_no"),
     "plate": (SubjectKind.vehicle, "plate_number"),
     "project_code": (SubjectKind.project, "project_code"),
 }
@@ -18,7 +19,10 @@ _ID_KEYS = {
 
 SubjectText = Annotated[
     str | None,
-    typer.Option("--subject", help="KIND:ID. KIND is a GA/T 517 code (111 …), uscc, plate or project_code."),
+    typer.Option(
+        "--subject",
+        help="KIND:ID. KIND: a GA/T 517 code (111, 414/FRA …), uscc, reg_no, plate or project_code.",
+    ),
 ]
 SubjectFile = Annotated[
     typer.FileText | None,
@@ -63,4 +67,6 @@ def payload_of(text: str) -> dict[str, str]:
     if kind in _ID_KEYS:
         of_kind, key = _ID_KEYS[kind]
         return {"kind": of_kind.value, key: number}
-    return {"kind": SubjectKind.person.value, "id_type": kind, "id_no": number}
+    id_type, _, issuer = kind.partition("/")
+    person = {"kind": SubjectKind.person.value, "id_type": id_type, "id_no": number}
+    return {**person, "issuer": issuer} if issuer else person

@@ -8,12 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from field_registry import Ask, Item, Source
-from field_registry.items import Datatype, Sensitivity, ShareAttribute
+from field_registry.items import Sensitivity, ShareAttribute, names_others
 from forms.definition import Field
 from gateway.resolution.compiled import CompiledForm, Wanted
 from policies.rules import Profile, Scope
-
-_NAMES_SOMEBODY = frozenset({Datatype.name, Datatype.id_no})
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class AskedItem:
 
     `sources`: (department, its English name) of each source that would be asked. `fields`: (label, English label) of
     the fields it fills. `is_required`: whether one of them must be filled. `is_sensitive`: the item or one of its
-    columns is (PIPL art. 28). `names_others`: its rows are about other people. `why`: the rule's own sentence.
+    columns is (PIPL art. 28). `names_others`: it tells of other people than its subject. `why`: the rule's sentence.
     """
 
     item: str
@@ -92,7 +90,7 @@ def _asked(compiled: CompiledForm, want: Wanted, rules: Mapping[str, str]) -> As
         share=want.item.share,
         is_required=any(field.required for field in fields),
         is_sensitive=any(item.sensitivity is Sensitivity.sensitive for item in items),
-        names_others=any(item.datatype in _NAMES_SOMEBODY for item in items[1:]),
+        names_others=names_others(want.item, items[1:]),
         why=next((rule.why for rule in compiled.rules.rules if rule.id in rules.values()), ""),
     )
 

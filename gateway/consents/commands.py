@@ -7,6 +7,8 @@ from typing import Any
 
 AT_COUNTER = frozenset({"window", "terminal"})
 """Channels where a person agrees for what is being done at that moment: once, and for a day at most."""
+SKEW = timedelta(seconds=60)
+"""How much ahead of ours the clock of a terminal may be."""
 SIGNED_BY_HAND = frozenset({"signature_pad", "paper_scan", "card_and_face"})
 """Methods that at a window a clerk must have witnessed: nothing else says that it was this person."""
 
@@ -62,7 +64,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """One separate agreement, beside that to the whole. `topic`: sensitive, third_party or minor."""
+    """One separate agreement, beside that to the whole. `topic`: sensitive, others, third_party or minor."""
 
     topic: str
     act_id: str

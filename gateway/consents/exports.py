@@ -52,6 +52,7 @@ STATUS: Mapping[str, str] = {
 }
 _RIGHTS = ("og:right-to-read", "og:right-to-pause", "og:right-to-withdraw", "og:right-to-see-uses")
 _EVERYWHERE = "loc:CN"
+_OTHERS = "third_party"
 _UNTIL_SUBMITTED = "P1D"
 
 
@@ -75,6 +76,7 @@ def as_dpv(record: Record, events: Sequence[Mapping[str, Any]], *, issuer: str, 
         "dpv:hasNotice": _notice(record),
         "dpv:hasProcess": _process(record, base),
         "og:event": [_event(event, record) for event in events],
+        "og:separateAct": [_act(act) for act in record["acts"]],
         "og:parties": _parties(record, base),
         "og:denied": sorted(each["item"] for each in record["items"] if not each["permit"]),
     }
@@ -91,6 +93,7 @@ def as_rar(record: Record, *, base: str) -> list[dict[str, Any]]:
         "locations": [f"{base}/v1/resolutions"],
         "actions": _actions(record),
         "datatypes": permitted,
+        "about_others": _about_others(record) or None,
         "purpose": record["purpose"],
         "form": record["form"],
         "recipients": [party["id"] for party in _recipients(record)],
@@ -102,6 +105,11 @@ def as_rar(record: Record, *, base: str) -> list[dict[str, Any]]:
         "data_life": record["data_life"],
     }
     return [{name: part for name, part in detail.items() if part is not None}]
+
+
+def _about_others(record: Record) -> list[str]:
+    """What of it tells of other people than the subject."""
+    return sorted(each["item"] for each in record["items"] if each["permit"] and each.get("about") == _OTHERS)
 
 
 def _actions(record: Record) -> list[str]:
@@ -176,6 +184,7 @@ def _personal_data(each: Mapping[str, Any]) -> dict[str, Any]:
         # Where it was not recorded: the guide reads a missing necessity as required, and so do we.
         "dpv:hasNecessity": "dpv:Optional" if each["necessity"] == "optional" else "dpv:Required",
         "og:share": each["share"],
+        "og:about": each.get("about"),
     }
 
 
@@ -208,6 +217,15 @@ def _event(event: Mapping[str, Any], record: Record) -> dict[str, Any]:
         "dpv:hasIndicationMethod": f"og:method-{record['evidence']['method']}",
         "dpv:isImplementedByEntity": f"og:actor-{event['actor']}",
         "og:entry": event["entry"],
+    }
+
+
+def _act(act: Mapping[str, Any]) -> dict[str, Any]:
+    """What was agreed to beside the whole, by its topic: sensitive, others, third_party or minor."""
+    return {
+        "@id": f"urn:oncegate:act:{act['act_id']}",
+        "@type": f"og:act-{act['topic']}",
+        "dct:date": act["at"],
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from field_registry import Registry
+from field_registry.items import About
 from gateway.consents.commands import (
     Act,
     Basis,
@@ -77,6 +78,7 @@ def _agreed(item_id: str, permit: bool, command: RecordConsent, published: Publi
         sources=tuple(_source(source, rank, published.registry) for rank, source in told.get("sources", ())),
         share=item.share.value,
         sensitivity=item.sensitivity.value,
+        about=told.get("about", About.subject.value),
     )
 
 

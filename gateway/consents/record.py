@@ -25,7 +25,10 @@ class AgreedSource:
 
 @dataclass(frozen=True, slots=True)
 class AgreedItem:
-    """One item as it was when agreed to. `necessity`: required or optional; None where it was not recorded."""
+    """One item as it was when agreed to. `necessity`: required or optional; None where it was not recorded.
+
+    `about`: subject, or third_party where it tells of other people; None where it was not recorded.
+    """
 
     item: str
     permit: bool
@@ -35,6 +38,7 @@ class AgreedItem:
     sources: tuple[AgreedSource, ...] = ()
     share: str | None = None
     sensitivity: str | None = None
+    about: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

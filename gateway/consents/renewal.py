@@ -3,8 +3,8 @@
 from field_registry import subject_from
 from field_registry.errors import BadIdentifier
 from gateway.consents.commands import RecordConsent
+from gateway.consents.findings import Finding
 from gateway.consents.moves import ENDABLE, entry_of, find_theirs
-from gateway.consents.rules import Finding
 from gateway.errors import NotFound
 from gateway.identities.persons import are_one
 from gateway.records import Caller, ConsentEnd, ConsentEvent, EntryKind, StoredConsent

@@ -4,18 +4,21 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from field_registry import SubjectKind
 from forms.definition import Form
 from gateway.consents.ask_command import AskConsent
 from gateway.consents.asked_items import AskedItem
+from gateway.consents.grantors import is_for_another_person
 from gateway.consents.request_rules import Sides
 from gateway.records import Caller
 from gateway.runtime import Runtime
 from policies import Purpose
 from policies.minors import is_child
 
-TOPICS = ("sensitive", "third_party", "minor")
-"""What is agreed to separately, each in an act of its own (PIPL art. 29, 23, 31)."""
+TOPICS = ("sensitive", "others", "third_party", "minor")
+"""What is agreed to separately, each in an act of its own (PIPL art. 29, 23, 31).
+
+`others`: that information about other people is fetched; `third_party`: that it is passed on to others.
+"""
 
 
 def notice_facts(
@@ -45,7 +48,7 @@ def notice_facts(
         "recipients": list(command.recipients),
         "outside_recipients": outside,
         "is_child": is_child(subject, now),
-        "by_agent": command.grantor_role == "agent" and subject.kind is SubjectKind.person,
+        "by_agent": is_for_another_person(command.grantor_role, subject, now),
         "quiet_seconds": int(runtime.settings.consent_refusal_quiet.total_seconds()),
         **_terms(command),
     }
@@ -56,9 +59,8 @@ def topics_of(facts: Mapping[str, Any], permitted: Collection[str]) -> tuple[str
     items = [item for item in facts["items"] if item["item"] in permitted]
     needed = {
         "sensitive": any(item["is_sensitive"] for item in items),
-        "third_party": facts["outside_recipients"]
-        or facts["by_agent"]
-        or any(item["names_others"] for item in items),
+        "others": any(item["names_others"] for item in items),
+        "third_party": facts["outside_recipients"] or facts["by_agent"],
         "minor": facts["is_child"],
     }
     return tuple(topic for topic in TOPICS if items and needed[topic])

@@ -11,6 +11,8 @@ from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
 from forms.definition import Form, Role
 from gateway.consents.ask_command import AskConsent
+from gateway.consents.grantors import right_findings
+from gateway.consents.rules import often_findings
 from gateway.errors import NotValid
 from gateway.settings import Settings
 from policies.minors import is_child
@@ -40,6 +42,8 @@ def sides_of(command: AskConsent, form: Form, settings: Settings, now: datetime)
         *_role(role, subject),
         *_terms(command, settings),
         *_answerer(command, subject, grantor, now),
+        *right_findings(command.grantor_role, command.relationship, subject, now),
+        *often_findings(command.frequency, command.channel),
     ]
     if errors or role is None or subject is None or grantor is None:
         raise NotValid(

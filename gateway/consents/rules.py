@@ -1,28 +1,28 @@
 """What a record must satisfy before it is a consent. Pure: each rule gives its findings, in words that say what to do.
 
-What the law wants agreed to separately (sensitive items PIPL art. 29, others as recipients art. 23, children art. 31)
-stands in an act of its own, with an id of its own: one tick for everything can satisfy none of them.
+What the law wants agreed to separately (sensitive items PIPL art. 29, others as recipients art. 23, children art. 31),
+and what tells of other people than the subject, stands in an act of its own, with an id of its own: one tick for
+everything can satisfy none of them.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from field_registry import Subject, SubjectKind, subject_from
-from field_registry.errors import BadIdentifier
-from field_registry.items import Sensitivity
-from gateway.consents.commands import NAMES_GRANTOR, SIGNED_BY_HAND, RecordConsent
+from field_registry import Subject, SubjectKind
+from field_registry.items import Sensitivity, names_others
+from gateway.consents.commands import AT_COUNTER, SIGNED_BY_HAND, SKEW, RecordConsent
+from gateway.consents.findings import Finding, finding
+from gateway.consents.grantors import grantor_findings, is_for_another_person, subject_of
 from gateway.library import Published
 from policies.minors import is_child
 from policies.scope import scope_hash
 
-Finding = dict[str, str]
-
 _HAS_NUMBER = re.compile(r"\d{4}")
-_SKEW = timedelta(seconds=60)  # a terminal's clock may be that much ahead of ours
 _DAY = timedelta(days=1)
+_MOST_A_PERIOD = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,42 +43,32 @@ class Given:
 
 def findings_of(command: RecordConsent, given: Given) -> list[Finding]:
     """Everything that is wrong with the record; empty when it may be recorded."""
-    subject, of_subject = _subject(command.subject, "/subject")
+    subject, of_subject = subject_of(command.subject, "/subject")
     return [
         *of_subject,
         *_names(command, given.published),
         *_footing(command, given.published),
         *_parties(command, given),
         *_period(command, given),
-        *_evidence(command, given.now),
+        *often_findings(command.frequency, command.notice.channel),
+        *_evidence(command, given),
         *_acts(command, given.now),
         *_separate_acts(command, subject, given),
-        *_grantor(command, subject, given.now),
+        *grantor_findings(command, subject, given.now),
     ]
-
-
-def _finding(pointer: str, code: str, detail: str) -> Finding:
-    return {"pointer": pointer, "code": code, "detail": detail}
-
-
-def _subject(payload: Mapping[str, Any], pointer: str) -> tuple[Subject | None, list[Finding]]:
-    try:
-        return subject_from(payload), []
-    except BadIdentifier as error:
-        return None, [_finding(pointer, error.code, str(error))]
 
 
 def _names(command: RecordConsent, published: Published) -> Iterator[Finding]:
     if command.purpose not in published.policy.purposes:
         detail = "There is no such purpose; use the purpose of the form it is for."
-        yield _finding("/purpose", "unknown_purpose", detail)
+        yield finding("/purpose", "unknown_purpose", detail)
     if command.form is not None and command.form not in published.forms:
         detail = "There is no published form of that id. GET /v1/forms lists them."
-        yield _finding("/form", "unknown_form", detail)
+        yield finding("/form", "unknown_form", detail)
     for number, item in enumerate(command.items):
         if item not in published.registry.items:
             detail = "There is no such item in the registry. GET /v1/items lists them."
-            yield _finding(f"/items/{number}/item", "unknown_item", detail)
+            yield finding(f"/items/{number}/item", "unknown_item", detail)
 
 
 def _footing(command: RecordConsent, published: Published) -> Iterator[Finding]:
@@ -86,41 +76,54 @@ def _footing(command: RecordConsent, published: Published) -> Iterator[Finding]:
         detail = (
             "What rests on law is told, not agreed to: note it with POST /v1/notices, and record no consent."
         )
-        yield _finding("/basis/kind", "basis_not_consent", detail)
+        yield finding("/basis/kind", "basis_not_consent", detail)
     shown = command.scope_hash
     if shown and command.permitted and shown != scope_hash(command.items, published.registry, published.day):
         detail = "What was published of these items has changed since the notice was made; make it anew and ask again."
-        yield _finding("/scope_hash", "scope_changed", detail)
+        yield finding("/scope_hash", "scope_changed", detail)
 
 
 def _parties(command: RecordConsent, given: Given) -> Iterator[Finding]:
     for number, recipient in enumerate(command.recipients):
         if _HAS_NUMBER.search(recipient):  # it will stand in the log in clear, for good
             detail = "Name a department; a name with a number of four digits or more may be somebody's."
-            yield _finding(f"/recipient_departments/{number}", "not_a_department", detail)
+            yield finding(f"/recipient_departments/{number}", "not_a_department", detail)
     if command.controller is not None and command.controller.id not in (given.caller, given.of_form):
         detail = "The controller is your own department, or the one that the form belongs to."
-        yield _finding("/controller/id", "unknown_controller", detail)
+        yield finding("/controller/id", "unknown_controller", detail)
     for number, contact in enumerate(command.contacts):
         if contact.id not in command.recipients:
             detail = (
                 "Tell more about departments that recipient_departments names; this one is not among them."
             )
-            yield _finding(f"/recipients/{number}/id", "not_a_recipient", detail)
+            yield finding(f"/recipients/{number}/id", "not_a_recipient", detail)
 
 
 def _period(command: RecordConsent, given: Given) -> Iterator[Finding]:
     longest = given.longest_at_counter if command.is_at_counter else given.longest
     begin = command.not_before or given.now
     if command.expires_at <= max(given.now, begin):
-        yield _finding("/expires_at", "period", "expires_at must lie in the future and after not_before.")
+        yield finding("/expires_at", "period", "expires_at must lie in the future and after not_before.")
     elif command.expires_at - begin > longest:
         where = " at a counter, unless `frequency` says how often" if command.is_at_counter else ""
         detail = f"A consent may run {_words(longest)} at most{where}; choose an earlier expires_at."
-        yield _finding("/expires_at", "period", detail)
+        yield finding("/expires_at", "period", detail)
     elif begin - given.now > longest:  # what begins in years would else outlive every limit
         detail = f"A consent begins within {_words(longest)} of being given; record it then."
-        yield _finding("/not_before", "period", detail)
+        yield finding("/not_before", "period", detail)
+
+
+def often_findings(frequency: tuple[int, timedelta] | None, channel: str) -> Iterator[Finding]:
+    """At a counter a frequency lengthens what would count once: so it must be one that somebody comes back for."""
+    if frequency is None or channel not in AT_COUNTER:
+        return
+    count, per = frequency
+    if per < _DAY or count > _MOST_A_PERIOD:
+        detail = (
+            f"At a counter a frequency says what is periodic: {_MOST_A_PERIOD} times in a day or longer at most. "
+            "For what is done now leave it out: the consent then counts once."
+        )
+        yield finding("/frequency", "frequency_not_periodic", detail)
 
 
 def _words(period: timedelta) -> str:
@@ -129,35 +132,49 @@ def _words(period: timedelta) -> str:
     return f"{period.days} days" if period != _DAY else "24 hours"
 
 
-def _evidence(command: RecordConsent, now: datetime) -> Iterator[Finding]:
-    if command.notice.shown_at > now + _SKEW:
+def _evidence(command: RecordConsent, given: Given) -> Iterator[Finding]:
+    now, shown_at = given.now, command.notice.shown_at
+    longest = given.longest_at_counter if command.is_at_counter else given.longest
+    if now - shown_at > longest:
+        detail = f"What was agreed to more than {_words(longest)} ago has run out; show the notice again."
+        yield finding("/notice/shown_at", "notice_too_old", detail)
+    if command.notice.shown_at > now + SKEW:
         detail = (
             "The notice was shown before anybody could agree; correct the time, or the clock that gave it."
         )
-        yield _finding("/notice/shown_at", "notice_in_future", detail)
+        yield finding("/notice/shown_at", "notice_in_future", detail)
     evidence = command.evidence
-    if evidence.authenticated_at is not None and evidence.authenticated_at > now + _SKEW:
+    if evidence.authenticated_at is not None and evidence.authenticated_at > now + SKEW:
         detail = "The person was identified before this; correct the time, or the clock that gave it."
-        yield _finding("/evidence/authenticated_at", "evidence_in_future", detail)
+        yield finding("/evidence/authenticated_at", "evidence_in_future", detail)
+    elif evidence.authenticated_at is not None and shown_at - evidence.authenticated_at > _DAY:
+        detail = "The person was identified more than a day before they read the notice; identify them again."
+        yield finding("/evidence/authenticated_at", "evidence_too_old", detail)
     is_by_hand = command.notice.channel == "window" and evidence.method in SIGNED_BY_HAND
     if is_by_hand and not evidence.witness:
         detail = "At a window the clerk who saw the person agree is named as witness."
-        yield _finding("/evidence/witness", "witness_missing", detail)
+        yield finding("/evidence/witness", "witness_missing", detail)
 
 
 def _acts(command: RecordConsent, now: datetime) -> Iterator[Finding]:
     seen: set[str] = set()
     for number, act in enumerate(command.acts):
-        if act.act_id in seen:
+        if _folded(act.act_id) in seen:
             detail = "One act cannot stand for two: ask for each separately and give each its own act_id."
-            yield _finding(f"/acts/{number}/act_id", "act_used_twice", detail)
-        seen.add(act.act_id)
+            yield finding(f"/acts/{number}/act_id", "act_used_twice", detail)
+        seen.add(_folded(act.act_id))
         if act.at < command.notice.shown_at:
             detail = "Nobody can agree before the notice is shown; correct the time or ask again."
-            yield _finding(f"/acts/{number}/at", "act_before_notice", detail)
-        if act.at > now + _SKEW:
+            yield finding(f"/acts/{number}/at", "act_before_notice", detail)
+        if act.at > now + SKEW:
             detail = "The act lies in the future; correct the time, or the clock that gave it."
-            yield _finding(f"/acts/{number}/at", "act_in_future", detail)
+            yield finding(f"/acts/{number}/at", "act_in_future", detail)
+
+
+def _folded(act_id: str) -> str:
+    """The id as somebody reads it: two that look the same are one tick under two names."""
+    plain = unicodedata.normalize("NFKC", act_id).casefold()
+    return "".join(each for each in plain if each.isprintable() and not each.isspace())
 
 
 def _separate_acts(command: RecordConsent, subject: Subject | None, given: Given) -> Iterator[Finding]:
@@ -168,19 +185,23 @@ def _separate_acts(command: RecordConsent, subject: Subject | None, given: Given
         detail = (
             f"Sensitive items need an act `sensitive` of their own (PIPL art. 29): {', '.join(sensitive)}."
         )
-        yield _finding("/acts", "sensitive_act_missing", detail)
+        yield finding("/acts", "sensitive_act_missing", detail)
+    about_others = [item for item in command.permitted if _names_others(item, given.published)]
+    if about_others and "others" not in topics:
+        detail = f"Items about other people need an act `others` of their own: {', '.join(about_others)}."
+        yield finding("/acts", "others_act_missing", detail)
     own = {command.controller.id} if command.controller else {given.caller}
     outside = [each for each in command.recipients if each not in own]
-    of_another = command.grantor_role == "agent" and subject is not None and _is_person(subject)
+    of_another = is_for_another_person(command.grantor_role, subject, given.now)
     if command.permitted and (outside or of_another) and "third_party" not in topics:
         detail = (
-            "Passing data on to others than the controller, and agreeing for another person as their agent, need an "
+            "Passing data on to others than the controller, and agreeing for another person who is no child, need an "
             "act `third_party` of their own (PIPL art. 23)."
         )
-        yield _finding("/acts", "third_party_act_missing", detail)
+        yield finding("/acts", "third_party_act_missing", detail)
     if subject is not None and is_child(subject, given.now) and "minor" not in topics:
         detail = "For a child under 14 a guardian agrees in an act `minor` of its own (PIPL art. 31)."
-        yield _finding("/acts", "minor_act_missing", detail)
+        yield finding("/acts", "minor_act_missing", detail)
 
 
 def _is_sensitive(item_id: str, published: Published) -> bool:
@@ -191,37 +212,10 @@ def _is_sensitive(item_id: str, published: Published) -> bool:
     return any(each.sensitivity is Sensitivity.sensitive for each in (item, *columns))
 
 
+def _names_others(item_id: str, published: Published) -> bool:
+    item = published.registry.items.get(item_id)
+    return item is not None and names_others(item, published.registry.columns_of(item_id))
+
+
 def _is_person(subject: Subject) -> bool:
     return subject.kind is SubjectKind.person
-
-
-def _named(command: RecordConsent) -> Iterator[Finding]:
-    """By what right somebody agrees for another, and who they are: else nobody could ever ask them, or let them out."""
-    shown = command.relationship
-    if shown is None or not shown.reference.strip():
-        detail = "Whoever agrees for another shows by what right; name the document in relationship_evidence."
-        yield _finding("/relationship_evidence", "relationship_missing", detail)
-    elif command.grantor is None and shown.kind not in NAMES_GRANTOR:
-        detail = (
-            "Say who agrees: give their identity in `grantor`, or show a document that names them in "
-            f"relationship_evidence ({', '.join(sorted(NAMES_GRANTOR))})."
-        )
-        yield _finding("/grantor", "grantor_missing", detail)
-
-
-def _grantor(command: RecordConsent, subject: Subject | None, now: datetime) -> Iterator[Finding]:
-    is_self = command.grantor_role == "self"
-    if not is_self:
-        yield from _named(command)
-    if subject is not None and is_child(subject, now) and command.grantor_role != "guardian":
-        detail = "A child under 14 cannot agree; record the guardian who does (grantor_role `guardian`)."
-        yield _finding("/grantor_role", "guardian_missing", detail)
-    if command.grantor is None:
-        return
-    grantor, wrong = _subject(command.grantor, "/grantor")
-    yield from wrong
-    if grantor is not None and subject is not None and (grantor == subject) is not is_self:
-        detail = "With the role `self` the grantor is the subject; with every other role somebody else."
-        yield _finding("/grantor", "grantor_not_as_said", detail)
-    if grantor is not None and is_child(grantor, now):
-        yield _finding("/grantor", "grantor_is_child", "A child under 14 cannot agree for anybody.")

@@ -19,8 +19,10 @@ from gateway.consents.moves import entry_of, find_theirs
 from gateway.consents.record import ConsentRecord, told
 from gateway.consents.rejections import note_rejected
 from gateway.consents.renewal import end_by_renewal, renewed_by
+from gateway.consents.repeats import repeat_findings
 from gateway.consents.rules import Given, findings_of
 from gateway.errors import Conflict, NotValid
+from gateway.identities.persons import page_of_all
 from gateway.library import Published
 from gateway.records import (
     Caller,
@@ -64,6 +66,8 @@ async def record_consent(
         settings.consent_longest_at_counter,
     )
     findings = [*findings_of(command, given), *findings]
+    if not findings and answers is None:  # what answers a link is agreed to at this moment, by the person
+        findings = await repeat_findings(command, subject_from(command.subject), runtime)
     if findings:
         codes = [finding["code"] for finding in findings]
         await note_rejected(command.subject, command.purpose, command.form, codes, caller, runtime)
@@ -91,6 +95,15 @@ async def read_events(
     """What happened to the consent, in order of time, for those who may read it."""
     await find_theirs(consent_id, caller, runtime)
     return await runtime.store.consents.events(consent_id, after=after, limit=limit)
+
+
+async def own_consents(ref: str, runtime: Runtime, *, after: str, limit: int) -> Sequence[StoredConsent]:
+    """The consents about that person under any of their documents, by id. What was erased has nothing left to show."""
+
+    async def read(each: str) -> Sequence[StoredConsent]:
+        return await runtime.store.consents.of_subject(each, after=after, limit=limit)
+
+    return await page_of_all(ref, read, lambda stored: stored.consent.id, runtime, limit=limit)
 
 
 def view(stored: StoredConsent, runtime: Runtime) -> dict[str, Any]:

@@ -35,7 +35,8 @@ class RunningCity:
     """A city whose registers answer.
 
     `places`: what the registry's `${...}` stand for. `secrets`: by the names the registry uses; new in every run.
-    `city`: the population, for whoever wants to know what the registers should say.
+    `city`: the population, for whoever wants to know what the registers should say. `citizens_url`: the issuer at
+    which a visitor logs in as anybody of it.
     """
 
     places: Mapping[str, str]
@@ -43,6 +44,7 @@ class RunningCity:
     control_url: str
     city: City = field(repr=False)
     process: subprocess.Popen[bytes] = field(repr=False)
+    citizens_url: str
 
     def fault(self, source: str, kind: str, seconds: float = 60.0) -> None:
         """Give a register a fault ("none" ends it). Raises `NoSuchFault`. Blocks for some milliseconds."""
@@ -102,7 +104,8 @@ def start_city(directory: Path | str, seed: int = DEFAULT_SEED, today: date | No
     except BaseException:
         _end(process)
         raise
-    return RunningCity(ready["places"], ready["secrets"], ready["control_url"], city, process)
+    said = ready["places"], ready["secrets"], ready["control_url"]
+    return RunningCity(*said, city, process, ready["citizens_url"])
 
 
 def this_day() -> date:

@@ -6,13 +6,12 @@ from typing import Any
 
 from gateway.demo.arrivals import DAYS
 from gateway.demo.month import Lived
-from gateway.records import SnapshotFilter
 from gateway.reports.backfill import Asked, Line, backfill_report
 from gateway.reports.gap_report import gap_document, gap_report
 from gateway.reports.measures import Measures
 from gateway.reports.rates import DEFINITION, RATES
 from gateway.reports.repeat_report import repeat_document, repeat_report
-from gateway.reports.survey import Period
+from gateway.reports.survey import Period, Scope
 from gateway.runtime import Runtime
 
 SHOWN = ("M3", "M4", "M4a", "M7")
@@ -53,7 +52,7 @@ async def month_report(lived: Lived, runtime: Runtime) -> MonthReport:
     period = Period(lived.first, lived.first + timedelta(days=DAYS))
     report = await backfill_report(Asked(("form",), period.since, period.until), runtime, limit=_ALL)
     lines = [line for line in report.sections[0].lines if line.measures is not None]
-    everything = SnapshotFilter()
+    everything = Scope()
     return MonthReport(
         lived=lived,
         total=report.total.measures or Measures(),

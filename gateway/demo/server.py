@@ -20,10 +20,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from gateway.demo.citizens import CitizensIssuer
 from gateway.demo.departments import DATABASES, DROPS, HTTP_SERVICES
 from gateway.demo.errors import NoSuchFault
 from gateway.demo.faults import Fault, FaultKind
 from gateway.demo.population import make_city
+from gateway.demo.records import City
 from gateway.demo.registers import DatabaseRegister, DropRegister, HttpRegister, Listener, Register
 
 
@@ -40,20 +42,23 @@ async def run_city(directory: Path, seed: int, today: date, report: Path, *, unt
     if until_eof:
         await loop.connect_read_pipe(lambda: _UntilEof(leave), sys.stdin)
     keys = {service.key_name: secrets.token_urlsafe(24) for service in HTTP_SERVICES}
-    registers = _registers(directory, seed, today, keys)
-    control = Listener(_control(registers))
+    city = make_city(seed, today)
+    registers, citizens = _registers(directory, city, keys), CitizensIssuer(city)
+    control, log_in = Listener(_control(registers)), Listener(citizens.app)
     try:
         for running in registers:
             await running.start()
         await control.open()
-        _write(report, {"places": _places(registers), "secrets": keys, "control_url": control.url})
+        await log_in.open()
+        citizens.url = log_in.url
+        urls = {"control_url": control.url, "citizens_url": log_in.url}
+        _write(report, {"places": _places(registers), "secrets": keys, **urls})
         await leave.wait()
     finally:
-        await asyncio.gather(control.close(), *(register.stop() for register in registers))
+        await asyncio.gather(control.close(), log_in.close(), *(register.stop() for register in registers))
 
 
-def _registers(directory: Path, seed: int, today: date, keys: dict[str, str]) -> list[Register]:
-    city = make_city(seed, today)
+def _registers(directory: Path, city: City, keys: dict[str, str]) -> list[Register]:
     return [
         *(HttpRegister(service, city, keys[service.key_name]) for service in HTTP_SERVICES),
         *(DatabaseRegister(database, city, directory) for database in DATABASES),

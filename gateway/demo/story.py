@@ -123,6 +123,7 @@ def consent_command(
     topics = ["sensitive"] if as_whom == "self" else ["sensitive", "third_party"]
     if is_child(subject_from(subject), now):
         as_whom, topics = "guardian", ["sensitive", "minor"]
+    topics.append("others")  # where nothing tells of other people, an act too many harms nobody
     return RecordConsent(
         subject=subject,
         purpose=compiled.form.purpose,

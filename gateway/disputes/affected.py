@@ -5,7 +5,7 @@ it; where they disputed it, its office waits for the answer as much. Only the ap
 counted otherwise (`counting.py`): what others kept in good faith stays kept, in counts that are frozen.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,6 +14,7 @@ import orjson
 from field_registry.outcomes import Disposition
 from gateway.disputes.uses import asked_as, slot_field
 from gateway.errors import NotFound
+from gateway.identities.persons import refs_of
 from gateway.records import Dispute, Entry, EntryKind, Submission
 from gateway.runtime import Runtime
 from gateway.slots import Slot
@@ -57,24 +58,30 @@ class Affected:
 async def affected_by(dispute: Dispute, runtime: Runtime) -> Affected:
     """Where the disputed value went in the time that `dispute_look_back` names, before the dispute was closed.
 
+    A value of a person is the same under each of their documents, so those linked now are looked through together.
+
     Open answers are those of this moment; a correction empties them, and its entry names them.
     """
-    slots = [used async for used in _applications(dispute, runtime)]
-    drafts = [offered async for offered in _answers(dispute, runtime)]
-    return Affected(tuple(slots), tuple(drafts))
+    refs = await refs_of(dispute.subject_ref, runtime)
+    slots = [used for ref in refs async for used in _applications(ref, refs, dispute, runtime)]
+    drafts = [offered for ref in refs async for offered in _answers(ref, refs, dispute, runtime)]
+    in_order = sorted(set(slots), key=lambda used: (used.submission_id, used.path))
+    return Affected(tuple(in_order), tuple(sorted(set(drafts), key=lambda each: each.resolution_id)))
 
 
-async def _applications(dispute: Dispute, runtime: Runtime) -> AsyncIterator[UsedIn]:
+async def _applications(
+    ref: str, refs: Collection[str], dispute: Dispute, runtime: Runtime
+) -> AsyncIterator[UsedIn]:
     until = dispute.closed_at or runtime.clock()
     since = until - runtime.settings.dispute_look_back
-    async for submitted in _submissions_of(dispute.subject_ref, runtime):
+    async for submitted in _submissions_of(ref, runtime):
         if not since <= submitted.submitted_at <= until:
             continue
         snapshots = await runtime.store.submissions.snapshots(submitted.id)
         if not snapshots or snapshots[-1].is_test:
             continue
         for slot in snapshots[-1].slots:
-            if _is_value(slot, dispute) and await _is_theirs(slot, submitted, dispute, runtime):
+            if _is_value(slot, dispute) and await _is_theirs(slot, submitted, refs, runtime):
                 yield UsedIn(
                     submitted.id,
                     submitted.caller,
@@ -100,37 +107,37 @@ def _is_value(slot: Slot, dispute: Dispute) -> bool:
     return is_same and slot.is_offered and slot.disposition in _CONCERNED
 
 
-async def _is_theirs(slot: Slot, submitted: Submission, dispute: Dispute, runtime: Runtime) -> bool:
+async def _is_theirs(slot: Slot, submitted: Submission, refs: Collection[str], runtime: Runtime) -> bool:
     """Whether the slot is about the disputing subject: others of the application may have the same item."""
-    if set(submitted.roles.values()) == {dispute.subject_ref}:
+    if set(submitted.roles.values()) <= set(refs):
         return True
     try:
         form = await runtime.library.form(submitted.form, submitted.form_version)
     except NotFound:
         return True  # told once too often rather than not at all
     field = slot_field(slot.path, form)
-    return field is None or submitted.roles.get(asked_as(field, form)[0]) == dispute.subject_ref
+    return field is None or submitted.roles.get(asked_as(field, form)[0]) in refs
 
 
-async def _answers(dispute: Dispute, runtime: Runtime) -> AsyncIterator[OfferedIn]:
+async def _answers(
+    ref: str, refs: Collection[str], dispute: Dispute, runtime: Runtime
+) -> AsyncIterator[OfferedIn]:
     """From the newest intent about the person back to where no answer is kept any more."""
     now = runtime.clock()
     since = now - runtime.settings.resolution_valid_for
     beyond: int | None = None
-    while page := await runtime.store.search.about(
-        dispute.subject_ref, beyond=beyond, limit=_AT_ONCE, newest_first=True
-    ):
+    while page := await runtime.store.search.about(ref, beyond=beyond, limit=_AT_ONCE, newest_first=True):
         for _, entry in page:
             if entry.at < since:
                 return
-            if entry.kind is EntryKind.intent and _asked_for(entry, dispute, runtime):
+            if entry.kind is EntryKind.intent and _asked_for(entry, refs, dispute, runtime):
                 draft = await runtime.store.drafts.read(entry.request or "")
                 if draft is not None and draft.sealed is not None and draft.valid_until > now:
                     yield OfferedIn(draft.id, draft.caller, draft.form, draft.form_version)
         beyond = page[-1][0]
 
 
-def _asked_for(entry: Entry, dispute: Dispute, runtime: Runtime) -> bool:
+def _asked_for(entry: Entry, refs: Collection[str], dispute: Dispute, runtime: Runtime) -> bool:
     """Whether that intent lets the source be asked for the item, for this person."""
     leaf = orjson.loads(entry.leaf)
     item = runtime.library.published.registry.items.get(dispute.item)
@@ -139,5 +146,5 @@ def _asked_for(entry: Entry, dispute: Dispute, runtime: Runtime) -> bool:
         # A leaf that was too long names no items: then whatever was asked of that source counts.
         allowed and source == dispute.source and (not asked or items & set(asked))
         for role, source, asked, allowed, *_ in leaf["asks"]
-        if leaf["subjects"].get(role) == dispute.subject_ref
+        if leaf["subjects"].get(role) in refs
     )

@@ -81,7 +81,7 @@ async def _escalate(dispute: Dispute, now: datetime, calendar: WorkingDays, runt
         dispute,
         level=dispute.level + 1,
         supervisor=limits.supervisors.get(last, dispute.supervisor),
-        due=escalated_due(now, limits, calendar),
+        due=escalated_due(dispute, now, limits, calendar),
         set_at=now,
         reminded_at=now,
         steps=dispute.steps + 1,

@@ -1,7 +1,8 @@
 """By when a dispute is to be answered, when somebody is reminded of it, and what happens when nobody answers. Pure.
 
 Days are working days of the calendar that is handed in. A deadline ends with its day; the day a ticket comes in does
-not count.
+not count. Who waits is not told that time begins anew because offices disagree whose it is: a referral sets the new
+owner a deadline, but the first one stays written, is what escalation counts from, and has an end that nothing moves.
 """
 
 from collections.abc import Mapping
@@ -27,13 +28,15 @@ MOST_LEVELS = 3
 class Limits:
     """How many working days a ticket may take. `of`: of an item or a department; an item's own counts first.
 
-    `escalated`: after every escalation. `supervisors`: department → the one above it.
+    `escalated`: after every escalation. `supervisors`: department → the one above it. `total`: from opening, however
+    often it is referred.
     """
 
     default: int
     escalated: int
     of: Mapping[str, int] = field(default_factory=dict)
     supervisors: Mapping[str, str] = field(default_factory=dict)
+    total: int = 10
 
     @classmethod
     def by(cls, settings: Settings) -> "Limits":
@@ -43,6 +46,7 @@ class Limits:
             settings.dispute_escalated_days,
             settings.dispute_limits,
             settings.dispute_supervisors,
+            settings.dispute_total_days,
         )
 
     def days(self, item: str, department: str) -> int:
@@ -60,14 +64,20 @@ def due_at(item: str, department: str, now: datetime, limits: Limits, calendar: 
     return add_working_days(day_in_china(now), limits.days(item, department), calendar)
 
 
-def escalated_due(now: datetime, limits: Limits, calendar: WorkingDays) -> date:
-    """The new deadline of a ticket that is escalated now."""
-    return add_working_days(day_in_china(now), limits.escalated, calendar)
+def total_due(opened_at: datetime, first: date, limits: Limits, calendar: WorkingDays) -> date:
+    """The last day that any referral may set; never before the first deadline, should that be the longer one."""
+    return max(first, add_working_days(day_in_china(opened_at), limits.total, calendar))
+
+
+def escalated_due(dispute: Dispute, now: datetime, limits: Limits, calendar: WorkingDays) -> date:
+    """The new deadline of a ticket that is escalated now; whoever it was referred to keeps the day they were given."""
+    return max(dispute.due, add_working_days(day_in_china(now), limits.escalated, calendar))
 
 
 def is_overdue(dispute: Dispute, now: datetime) -> bool:
-    """Whether an unanswered ticket's day is over."""
-    return dispute.closed_at is None and day_in_china(now) > dispute.due
+    """Whether an unanswered ticket's day is over: its first one until it was escalated, then the present one."""
+    day = dispute.due if dispute.level else min(dispute.due, dispute.first_due)
+    return dispute.closed_at is None and day_in_china(now) > day
 
 
 def reminder_due(dispute: Dispute, now: datetime, calendar: WorkingDays) -> str | None:

@@ -52,6 +52,22 @@ def open_claim(dispute: Dispute, runtime: Runtime) -> Claim:
     return Claim(kept["reason"], kept["shown"], kept["own"], tuple(kept["evidence"]))
 
 
+def seal_again(claim: Claim, event_id: str, runtime: Runtime, key: SubjectKey | None) -> bytes:
+    """What is said again of a disputed value, as the step keeps it that joins the ticket."""
+    document = {"reason": claim.reason, "own": claim.own, "evidence": list(claim.evidence)}
+    return runtime.sealer.seal(
+        orjson.dumps(document), table="dispute_event", column="sealed", row=event_id, key=key
+    )
+
+
+def open_again(event: DisputeEvent, dispute: Dispute, runtime: Runtime) -> Claim | None:
+    """What was said by a step that joined; None of any other step, and where it was erased."""
+    if event.step != "joined" or event.sealed is None:
+        return None
+    kept = orjson.loads(_opened(event, event.sealed, dispute, runtime))
+    return Claim(kept["reason"], None, kept["own"], tuple(kept["evidence"]))
+
+
 def seal_words(words: str, event_id: str, runtime: Runtime, key: SubjectKey | None) -> bytes:
     """The words of a step as they are kept."""
     return runtime.sealer.seal(words.encode(), table="dispute_event", column="sealed", row=event_id, key=key)
@@ -61,9 +77,13 @@ def open_words(event: DisputeEvent, dispute: Dispute, runtime: Runtime) -> str |
     """The words of a step of that dispute; None where there are none, or they were erased."""
     if event.sealed is None:
         return None
+    again = open_again(event, dispute, runtime)
+    return _opened(event, event.sealed, dispute, runtime).decode() if again is None else again.reason
+
+
+def _opened(event: DisputeEvent, sealed: bytes, dispute: Dispute, runtime: Runtime) -> bytes:
     key = key_of(dispute, runtime)
-    opened = runtime.sealer.open(event.sealed, table="dispute_event", column="sealed", row=event.id, key=key)
-    return opened.decode()
+    return runtime.sealer.open(sealed, table="dispute_event", column="sealed", row=event.id, key=key)
 
 
 def last_words(events: Sequence[DisputeEvent], dispute: Dispute, runtime: Runtime) -> str | None:

@@ -99,6 +99,7 @@ def _message(
         "supervisor": dispute.supervisor,
         "level": dispute.level,
         "due": dispute.due.isoformat(),
+        "first_due": dispute.first_due.isoformat(),
         "submissions": [used_document(each) for each in concern.submissions],
         "resolutions": [offered_document(each) for each in concern.drafts],
     }

@@ -49,6 +49,7 @@ def make_dispute(
     dispute_id = new_reference("dsp", now)
     claim = Claim(reason, shown, own, tuple(evidence))
     settings = runtime.settings
+    due = first_due(item, now, Limits.by(settings), calendar_of(settings))
     return Dispute(
         id=dispute_id,
         subject_ref=subject_ref,
@@ -60,7 +61,8 @@ def make_dispute(
         resolution_id=resolution_id,
         state=DisputeState.open,
         opened_at=now,
-        due=first_due(item, now, Limits.by(settings), calendar_of(settings)),
+        due=due,
+        first_due=due,
         entry_id=entry_id,
         sealed=seal_claim(claim, dispute_id, runtime, key),
     )

@@ -5,13 +5,16 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
+import orjson
+
 from gateway.audit.entries import make_entry
 from gateway.audit.noting import note
-from gateway.disputes.keeping import Claim, open_claim
+from gateway.disputes.joining import full, has_room, join_of, ticket_of, was_said
+from gateway.disputes.keeping import Claim, key_of, open_claim
 from gateway.disputes.opening import MOST_EVIDENCE, MOST_PIECE, MOST_REASON, make_dispute
 from gateway.disputes.told import as_line, as_own, as_whole
 from gateway.disputes.uses import ShownValue, Wanted, desk_of, find_shown, value_shown, was_masked
-from gateway.errors import Gone, NotAllowed, NotFound, NotValid
+from gateway.errors import Conflict, Gone, NotAllowed, NotFound, NotValid
 from gateway.identities.persons import are_one, page_of_all
 from gateway.records import Caller, CallerRole, Dispute, DisputeEvent, DisputeState, Entry, EntryKind
 from gateway.runtime import Runtime
@@ -56,13 +59,61 @@ async def open_dispute(command: OpenDispute, caller: Caller, runtime: Runtime) -
         reason=command.reason,
         evidence=command.evidence,
     )
-    kept = await runtime.store.disputes.add(opened, _entry(opened, shown, caller))
+    kept = await runtime.store.disputes.add(opened, _entry(opened, opened.id, shown, caller))
     if kept.id == opened.id:
         runtime.telemetry.entries(EntryKind.dispute_opened)
-    elif caller.person is None and kept.resolution_id != resolution_id:
+        return as_line(kept, runtime)
+    claim = Claim(command.reason, None, command.own, command.evidence)
+    kept = await _join(kept, opened, claim, shown, caller, runtime)
+    if caller.person is None and kept.resolution_id != resolution_id:
         # That it is disputed is the desk's to know; in which of another office's forms it was, is not.
         kept = replace(kept, path=shown.path, resolution_id=None, submission_id=None)
     return as_line(kept, runtime)
+
+
+async def _join(
+    ticket: Dispute, opened: Dispute, claim: Claim, shown: ShownValue, caller: Caller, runtime: Runtime
+) -> Dispute:
+    """The ticket that is open already, with what is said now; as it is where the same caller said just that before."""
+    events = await _events_of(ticket.id, runtime)
+    is_same_use = ticket.resolution_id == opened.resolution_id
+    if was_said(claim, ticket, events, runtime, by=caller.id, opened_it=is_same_use):
+        return ticket
+    if not has_room(ticket_of(ticket), by_person=caller.person is not None):
+        raise full()
+    event = join_of(
+        ticket_of(ticket),
+        claim,
+        opened.opened_at,
+        runtime,
+        key=key_of(ticket, runtime),
+        actor=caller.id,
+        entry_id=opened.entry_id,
+        submission_id=opened.submission_id,
+    )
+    entry = _entry(opened, ticket.id, shown, caller, kind=EntryKind.dispute_joined)
+    after = replace(ticket, steps=ticket.steps + 1)
+    if not await runtime.store.disputes.step(after, event, entry):
+        raise Conflict("dispute_moved", "Somebody took a step in this dispute just now. Send yours again.")
+    runtime.telemetry.entries(EntryKind.dispute_joined)
+    return after
+
+
+async def read_opened(dispute_id: str, caller: Caller, runtime: Runtime) -> dict[str, Any]:
+    """The line that whoever opened or joined that ticket was answered with, as it stands now; else `NotFound`."""
+    try:
+        return as_line(await find_theirs(dispute_id, caller, runtime), runtime)
+    except (NotFound, NotAllowed):
+        # All who come through one portal have its id: a person's is what is about them.
+        if caller.person is not None:
+            raise
+        dispute = await runtime.store.disputes.read(dispute_id)
+        joined = [each for each in await _events_of(dispute_id, runtime) if each.actor == caller.id]
+        if dispute is None or not joined:
+            raise
+    entry = await runtime.store.search.entry(joined[-1].entry_id)
+    path = "" if entry is None else orjson.loads(entry.leaf).get("path", "")
+    return as_line(replace(dispute, path=path, resolution_id=None, submission_id=None), runtime)
 
 
 def require_sayable(reason: str, evidence: Sequence[str]) -> None:
@@ -117,17 +168,18 @@ async def read_dispute(dispute_id: str, caller: Caller, runtime: Runtime) -> dic
     hidden = caller.person is None and not owns(dispute, caller) and await was_masked(dispute, runtime)
     facts = {"subject": dispute.subject_ref, "items": [dispute.item], "owner": dispute.department}
     await note(EntryKind.dispute_read, facts, runtime, caller=caller.id, request=dispute.id)
-    told = await whole_of(dispute, runtime)
+    is_desk = caller.person is None and not owns(dispute, caller)
+    told = await whole_of(dispute, runtime, desk=caller.id if is_desk else None)
     return {**told, "shown": None} if hidden else told
 
 
-async def whole_of(dispute: Dispute, runtime: Runtime) -> dict[str, Any]:
-    """The ticket with what is sealed in it; must not be shown to anybody before that is an entry."""
+async def whole_of(dispute: Dispute, runtime: Runtime, *, desk: str | None = None) -> dict[str, Any]:
+    """The ticket with what is sealed in it; must not be shown to anybody before that is an entry. See `as_whole`."""
     try:
         claim: Claim | None = open_claim(dispute, runtime)
     except Gone:
         claim = None
-    return as_whole(dispute, claim, await _events_of(dispute.id, runtime), runtime)
+    return as_whole(dispute, claim, await _events_of(dispute.id, runtime), runtime, desk=desk)
 
 
 async def find_theirs(dispute_id: str, caller: Caller, runtime: Runtime) -> Dispute:
@@ -181,13 +233,19 @@ async def _submission_of(resolution_id: str, runtime: Runtime) -> str | None:
     return None if submitted is None else submitted.id
 
 
-def _entry(opened: Dispute, shown: ShownValue, caller: Caller) -> Entry:
+def _entry(
+    opened: Dispute,
+    ticket: str,
+    shown: ShownValue,
+    caller: Caller,
+    kind: EntryKind = EntryKind.dispute_opened,
+) -> Entry:
     return make_entry(
         opened.entry_id,
-        EntryKind.dispute_opened,
+        kind,
         opened.opened_at,
         caller=caller.id,
-        request=opened.id,
+        request=ticket,
         facts={
             "subject": opened.subject_ref,
             "items": [opened.item],

@@ -14,7 +14,7 @@ from typing import Any
 from gateway.audit.entries import make_entry
 from gateway.disputes.affected import Affected, affected_by
 from gateway.disputes.counting import count_correction
-from gateway.disputes.deadlines import Limits, due_at
+from gateway.disputes.deadlines import Limits, due_at, total_due
 from gateway.disputes.keeping import key_of, seal_words
 from gateway.disputes.load import calendar_of
 from gateway.disputes.notices import tell_departments, tell_offices
@@ -22,6 +22,7 @@ from gateway.disputes.opening import MOST_REASON
 from gateway.disputes.service import find_theirs, not_the_owner, owns
 from gateway.disputes.told import as_line
 from gateway.disputes.uses import desk_of
+from gateway.disputes.working_days import day_in_china
 from gateway.errors import BadRequest, Conflict, NotAllowed, NotValid, StoreUnavailable
 from gateway.records import Caller, Dispute, DisputeEvent, DisputeState, Entry, EntryKind, Message
 from gateway.runtime import Runtime
@@ -174,6 +175,7 @@ def _entry(after: Dispute, taken: Taken, runtime: Runtime) -> Entry:
         "owner": after.department,
         "supervisor": after.supervisor,
         "due": after.due.isoformat(),
+        "first_due": after.first_due.isoformat(),
         "level": after.level,
         "reason": taken.reason,
         "told": sorted({each.client for each in taken.messages}),
@@ -198,7 +200,10 @@ async def _desk(dispute: Dispute, runtime: Runtime) -> str | None:
 
 
 def _referred(dispute: Dispute, department: str | None, now: datetime, runtime: Runtime) -> Dispute:
-    """The ticket with its new owner and a new deadline, as if it had come in there now."""
+    """The ticket with its new owner and a deadline for it, which cannot go beyond the day set for all of them together.
+
+    How often it was escalated, and to whom, stays: the person has waited since it was opened.
+    """
     if department == dispute.department:
         raise BadRequest(
             "referred_to_itself", "The dispute is this department's already; answer it, or name another."
@@ -212,14 +217,18 @@ def _referred(dispute: Dispute, department: str | None, now: datetime, runtime: 
         raise NotValid(
             "not_valid", "The dispute was not referred; correct what `errors` names.", errors=[finding]
         )
-    settings = runtime.settings
+    limits, calendar = Limits.by(runtime.settings), calendar_of(runtime.settings)
+    latest = total_due(dispute.opened_at, dispute.first_due, limits, calendar)
+    if day_in_china(now) >= latest:
+        raise Conflict(
+            "no_time_to_refer",
+            f"This dispute had to be answered by {latest} whoever it is referred to; correct or uphold it now.",
+        )
     return replace(
         dispute,
         state=_S.referred,
         department=department,
-        due=due_at(dispute.item, department, now, Limits.by(settings), calendar_of(settings)),
-        level=0,
-        supervisor=None,
+        due=min(due_at(dispute.item, department, now, limits, calendar), latest),
         set_at=now,
         reminded_at=now,  # told by this very step
         steps=dispute.steps + 1,

@@ -23,6 +23,7 @@ from gateway.resolution.drafts import ended_of, key_of_draft, open_draft
 from gateway.runtime import Runtime
 
 Leaf = Mapping[str, Any]
+_OF_RESOLUTIONS = frozenset({EntryKind.intent, EntryKind.outcome, EntryKind.reread})
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,28 @@ async def find_shown(wanted: Wanted, caller: Caller, runtime: Runtime) -> ShownV
     Raises `NotFound` for anybody else, as for a resolution that does not exist, and `NotValid` where that resolution
     showed no such value.
     """
+    found = await every_shown(wanted, caller, runtime)
+    if not found:
+        raise _not_shown(wanted)
+    return found[0]
+
+
+async def resolution_of(entry_id: str, runtime: Runtime) -> str:
+    """The resolution that an entry of the log tells of; raises `NotFound` where it tells of none.
+
+    Whether it is the caller's is for `every_shown` to say, in the same words.
+    """
+    entry = await runtime.store.search.entry(entry_id)
+    if entry is None or entry.request is None or entry.kind not in _OF_RESOLUTIONS:
+        raise _unknown()
+    return entry.request
+
+
+async def every_shown(wanted: Wanted, caller: Caller, runtime: Runtime) -> list[ShownValue]:
+    """Every value of that resolution that fits, in the order of its fields; `find_shown` takes the first.
+
+    Raises `NotFound` as it does.
+    """
     entries = await runtime.store.search.of_requests(
         [wanted.resolution_id], [EntryKind.intent, EntryKind.outcome]
     )
@@ -63,14 +86,15 @@ async def find_shown(wanted: Wanted, caller: Caller, runtime: Runtime) -> ShownV
     form = await runtime.library.form(*intent["form"])
     filled = await _filled(entries, outcome, runtime)
     registry = runtime.library.published.registry
+    shown: list[ShownValue] = []
     for path, field in _candidates(filled, form, wanted):
         ref = intent["subjects"].get(_role(field, form))
         if ref is None or (caller.person is not None and ref not in own):
             continue
         source, item = _source(intent, field, form, wanted.source), registry.items.get(field.item or "")
         if source is not None and item is not None:
-            return ShownValue(path, item, source, ref, (form.id, form.version), intent["caller"])
-    raise _not_shown(wanted)
+            shown.append(ShownValue(path, item, source, ref, (form.id, form.version), intent["caller"]))
+    return shown
 
 
 async def value_shown(resolution_id: str, path: str, runtime: Runtime) -> Any:

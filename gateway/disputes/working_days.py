@@ -35,6 +35,13 @@ class WorkingDays:
         years = range(day_in_china(now).year, day_in_china(now + ahead).year + 1)
         return tuple(year for year in years if year not in self.years)
 
+    def is_assumed(self, first: date, last: date) -> bool:
+        """Whether a day between these two, both with it, falls into a year of which no notice is known.
+
+        A deadline counted over such days may move when the notice comes.
+        """
+        return any(year not in self.years for year in range(first.year, last.year + 1))
+
     def __or__(self, other: "WorkingDays") -> "WorkingDays":
         """Both; of a year that both know, what the other says counts."""
         mine = [day for day in self.off if day.year not in other.years]

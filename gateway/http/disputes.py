@@ -9,14 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 
 from gateway.disputes.service import (
     OpenDispute,
-    find_theirs,
     list_disputes,
     open_dispute,
     own_disputes,
     read_dispute,
+    read_opened,
 )
 from gateway.disputes.steps import take_step
-from gateway.disputes.told import as_line
 from gateway.disputes.uses import Wanted
 from gateway.disputes.whereabouts import where_it_went
 from gateway.errors import NotAllowed
@@ -102,7 +101,8 @@ def _noted(request: Request, caller: Caller) -> Iterator[None]:
 async def post_dispute(request: Request) -> Response:
     """By the person it is about, or the desk it was shown to. The value is withheld from now on, until it is answered.
 
-    The same said twice is one dispute: while one is open about that item and source, it is answered.
+    One value has one open dispute: what is said of it again, with its evidence, joins that one, which is answered. The
+    same said twice adds nothing.
     """
     caller = caller_of(request, CallerRole.person, CallerRole.renderer)
     runtime = runtime_of(request)
@@ -119,7 +119,7 @@ async def post_dispute(request: Request) -> Response:
         return opened["id"], json_bytes(opened)
 
     async def replay(dispute_id: str) -> bytes:
-        return json_bytes(as_line(await find_theirs(dispute_id, caller, runtime), runtime))
+        return json_bytes(await read_opened(dispute_id, caller, runtime))
 
     return await created_once(request, caller, create, replay, status=201)
 

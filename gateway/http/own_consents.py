@@ -1,10 +1,8 @@
 """`GET /v1/me/consents`: the consents about the person whose own token it is."""
 
-from collections.abc import Sequence
-
 from fastapi import APIRouter, Request, Response
 
-from gateway.consents.service import view
+from gateway.consents.service import own_consents, view
 from gateway.http.me import person_of
 from gateway.http.problems import problem_responses
 from gateway.http.routing import (
@@ -17,8 +15,6 @@ from gateway.http.routing import (
     runtime_of,
 )
 from gateway.http.schemas.sessions import OwnConsentPage
-from gateway.identities.persons import page_of_all
-from gateway.records import StoredConsent
 
 router = APIRouter(tags=["me"], dependencies=AUTHENTICATED)
 
@@ -32,12 +28,7 @@ router = APIRouter(tags=["me"], dependencies=AUTHENTICATED)
 async def get_own_consents(request: Request, limit: Limit = 100, cursor: Cursor = "") -> Response:
     """The person's consents by id, in whatever state, with what was agreed and how each stands now."""
     ref, runtime = person_of(request), runtime_of(request)
-    most = limit + 1
-
-    async def read(each: str) -> Sequence[StoredConsent]:
-        return await runtime.store.consents.of_subject(each, after=cursor, limit=most)
-
-    rows = await page_of_all(ref, read, lambda stored: stored.consent.id, runtime, limit=most)
+    rows = await own_consents(ref, runtime, after=cursor, limit=limit + 1)
     shown, following = page(rows, limit, lambda stored: stored.consent.id)
     # What was erased meanwhile has nothing left to show.
     consents = [view(each, runtime) for each in shown if each.sealed]

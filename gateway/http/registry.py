@@ -124,6 +124,7 @@ def _item(item: Item, is_bound: bool) -> dict[str, Any]:
         "share_citation": item.share_citation,
         "freshness_days": item.freshness.days if item.freshness else None,
         "within": item.within,
+        "about": item.about and item.about.value,
         "bound": is_bound,
     }
 

@@ -1,10 +1,11 @@
 """`/v1/reports/…`: what to connect next, who was asked again, how sources did, which papers need not be handed in.
 
 Those who run the hall (data admins, operators, auditors) see everything. A renderer sees what its own department handed
-in, without cells of fewer than ten applications.
+in, of whole months that are over, without cells of fewer than ten applications.
 """
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -14,16 +15,20 @@ from gateway.http.days import Since, Until, period_of
 from gateway.http.problems import problem_responses
 from gateway.http.routing import AUTHENTICATED, BEARER, Cursor, Limit, caller_of, json_response, runtime_of
 from gateway.http.schemas.report_gaps import AnswerTimesBody, ExemptBody, GapBody, LeagueBody, RepeatBody
-from gateway.records import CallerRole, SnapshotFilter
+from gateway.records import CallerRole
 from gateway.reports.exempt_report import exempt_document, exempt_report
-from gateway.reports.gap_report import gap_document, gap_report
+from gateway.reports.gap_report import gap_document, gap_report, gap_report_outside
 from gateway.reports.league_report import answer_times, league_report
-from gateway.reports.repeat_report import repeat_document, repeat_report
+from gateway.reports.outside import this_month_and_last
+from gateway.reports.outside_causes import period_outside, require_no_segment
+from gateway.reports.repeat_report import repeat_document, repeat_report, repeat_report_outside
+from gateway.reports.survey import Period, Scope
+from gateway.reports.withholding import LEAST
+from gateway.runtime import Runtime
 
 router = APIRouter(tags=["reports"], dependencies=AUTHENTICATED)
 
 _HALL = (CallerRole.data_admin, CallerRole.operator, CallerRole.auditor)
-_TOLD_FROM = 10  # contract, section 3: smaller cells are not told outside the hall
 _READ = problem_responses(400, 401, 403, 422, 503)
 
 Name = Annotated[str | None, Query(min_length=1, max_length=100)]
@@ -33,11 +38,16 @@ Place = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class _Scope:
+class _May:
     """What a caller may see: `department` None is all; `at_least` applications per cell."""
 
     department: str | None
     at_least: int
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether it is told as outside the hall."""
+        return self.at_least > 0
 
 
 @router.get(
@@ -58,15 +68,22 @@ async def get_gaps(
 ) -> Response:
     """Why slots were not filled, and steps in the order of what each gains on top of those before.
 
-    `department`: that handed the applications in. Of many applications the first of each day are read, and it says so.
+    `department`: that handed the applications in. All of them are counted; `waiting` are not yet. With `segment` a
+    period begins and ends with a month; without days it is then of this month and the last. A renderer is told of whole
+    months that are over, the last one without days.
     """
-    scope = _scope(request, department)
+    may = _scope(request, department)
     runtime, skip = runtime_of(request), int(cursor or 0)
-    wanted = SnapshotFilter(form=form, department=scope.department, segment=segment)
-    report = await gap_report(wanted, period_of(since, until, runtime), runtime, steps=skip + limit + 1)
+    wanted, steps = Scope(form, may.department, segment), skip + limit + 1
+    if may.is_outside:
+        require_no_segment(segment)
+        months = period_outside(since, until, runtime)
+        report = await gap_report_outside(wanted, months, runtime, steps=steps)
+    else:
+        report = await gap_report(wanted, _period(since, until, segment, runtime), runtime, steps=steps)
     has_more = len(report.steps) > skip + limit
     del report.steps[skip + limit :]
-    document = gap_document(report, skip=skip, at_least=scope.at_least)
+    document = gap_document(report, skip=skip, at_least=may.at_least)
     return json_response({**document, "next_cursor": str(skip + limit) if has_more else None})
 
 
@@ -86,11 +103,15 @@ async def get_repeat_collection(
     cursor: Place = "",
 ) -> Response:
     """By department, form and field, those that cost most first: the item, who holds it, how often, what to do."""
-    scope = _scope(request, department)
+    may = _scope(request, department)
     runtime, skip = runtime_of(request), int(cursor or 0)
-    wanted = SnapshotFilter(form=form, department=scope.department)
-    report = await repeat_report(wanted, period_of(since, until, runtime), runtime)
-    document = repeat_document(report, skip=skip, limit=limit, at_least=scope.at_least)
+    wanted = Scope(form, may.department)
+    if may.is_outside:
+        report = await repeat_report_outside(wanted, period_outside(since, until, runtime), runtime)
+    else:
+        period = period_of(since, until, runtime)
+        report = await repeat_report(wanted, period, runtime, skip=skip, limit=limit)
+    document = repeat_document(report, skip=skip, limit=limit, at_least=may.at_least)
     has_more = document["rows_in_all"] > skip + limit
     return json_response({**document, "next_cursor": str(skip + limit) if has_more else None})
 
@@ -158,13 +179,20 @@ async def get_exempt_materials(
     )
 
 
-def _scope(request: Request, department: str | None) -> _Scope:
+def _period(since: date | None, until: date | None, segment: str | None, runtime: Runtime) -> Period:
+    """Those days; without any, the last thirty, or this month and the last where only months are counted so."""
+    if segment is None or since is not None or until is not None:
+        return period_of(since, until, runtime)
+    return this_month_and_last(runtime)
+
+
+def _scope(request: Request, department: str | None) -> _May:
     """What this caller may see; raises `NotAllowed` for another department's numbers."""
     caller = caller_of(request, *_HALL, CallerRole.renderer)
     if not caller.roles.isdisjoint(_HALL):
-        return _Scope(department, 0)
+        return _May(department, 0)
     if department not in (None, caller.department):
         raise NotAllowed(
             "other_department", "You see your own department's numbers; leave `department` out or name it."
         )
-    return _Scope(caller.department, _TOLD_FROM)
+    return _May(caller.department, LEAST)

@@ -1,5 +1,6 @@
 """`/v1/resolutions`: resolve a form, read the answer again while it is valid."""
 
+from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -18,10 +19,11 @@ from gateway.http.routing import (
 )
 from gateway.http.schemas.resolutions import ResolutionBody, ResolveBody
 from gateway.records import Actor, Caller, CallerRole
-from gateway.resolution.commands import ResolveCommand
+from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.drafts import read_answer
 from gateway.resolution.pipeline import resolve
 from gateway.runtime import Runtime
+from gateway.security.sealing import sealing_to
 from gateway.submissions.late import continued
 
 router = APIRouter(tags=["resolutions"], dependencies=AUTHENTICATED)
@@ -45,6 +47,9 @@ async def post_resolution(request: Request) -> Response:
 
     async def create() -> tuple[str, bytes]:
         wanted = command if command.continues is None else await continued(command, runtime)
+        if command.delivery is Delivery.sealed:
+            sealing = await sealing_to(caller.department, request.app.state.receipt_keys, runtime)
+            wanted = replace(wanted, sealing=sealing)
         released = await resolve(wanted, runtime)
         return released.id, released.body
 

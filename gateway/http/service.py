@@ -149,6 +149,8 @@ async def get_readiness(request: Request) -> Response:
     warnings: Sequence[str] = ()
     try:
         await runtime.store.ping()
+        stopped = await runtime.store.check_schema()
+        problems += [stopped] if stopped else []
         if not runtime.settings.is_development:
             warnings = [
                 *await runtime.store.weaknesses(),
@@ -157,6 +159,7 @@ async def get_readiness(request: Request) -> Response:
             ]
     except StoreUnavailable:
         problems.append("The database cannot be reached.")
+    warnings = [*warnings, *request.app.state.witnessing.warnings()]
     problems += runtime.watch.problems()
     published = runtime.library.published
     if runtime.library.problem:

@@ -26,7 +26,7 @@ from gateway.http.schemas.sessions import (
     RolesBody,
     SessionAnswer,
 )
-from gateway.http.turns import log_ins_counted
+from gateway.http.turns import address_of, log_ins_counted
 from gateway.records import CallerRole, Operator
 from gateway.runtime import Runtime
 from gateway.security.oidc import OpenIdLogin
@@ -51,11 +51,15 @@ def _body(name: str) -> dict[str, Any]:
     openapi_extra=_body("LogInBody"),
 )
 async def post_session(request: Request) -> Response:
-    """Password and one-time code → a token of 15 minutes at most. It is not renewed: log in again."""
+    """Password and one-time code → a token of 15 minutes at most. It is not renewed: log in again.
+
+    Keep `device` and send it next time: whoever fails in your name elsewhere then makes you wait for nothing.
+    """
     sessions: Sessions = request.app.state.sessions
     body = await body_of(request, LogInBody)
     with log_ins_counted(request):
-        opened = await sessions.by_password(LogIn(**body.model_dump()))
+        given = LogIn(**body.model_dump(), address=address_of(request))
+        opened = await sessions.by_password(given)
     return json_response(_opened(opened), 201)
 
 
@@ -200,4 +204,5 @@ def _opened(opened: Opened) -> dict[str, Any]:
         "operator": opened.session.operator,
         "department": opened.caller.department,
         "roles": sorted(opened.caller.roles),
+        "device": opened.device,
     }

@@ -90,10 +90,11 @@ async def get_submissions(
     caller = caller_of(request, CallerRole.renderer)
     wanted = SnapshotFilter(form=form, since=since, until=until, caller=caller.id)
     rows = await list_submissions(wanted, runtime_of(request), after=cursor, limit=limit + 1)
-    shown, next_cursor = page(rows, limit, lambda shot: shot.submission_id)
+    shown, next_cursor = page(rows, limit, lambda row: row[1].submission_id)
     lines = [
         {
             "id": shot.submission_id,
+            "resolution": resolution,
             "form": {"id": shot.form, "version": shot.form_version},
             "snapshot": shot.number,
             "at": rfc3339(shot.at),
@@ -101,7 +102,7 @@ async def get_submissions(
             "test": shot.is_test,
             "counts": counts_of(shot.slots),
         }
-        for shot in shown
+        for resolution, shot in shown
     ]
     return json_response({"submissions": lines, "next_cursor": next_cursor})
 

@@ -64,7 +64,7 @@ def route_class(path: str) -> str:
 def failures_counted(request: Request, form: Mapping[str, str], authorization: str | None) -> Iterator[None]:
     """Around an attempt to prove a client: raises `TooMany` instead of, or before, one failure too many."""
     attempts: FailedAttempts = request.app.state.attempts
-    client, address = claimed_by(form, authorization), _address_of(request)
+    client, address = claimed_by(form, authorization), address_of(request)
     try:
         if authorization:
             attempts.may_try_secret(client, address)
@@ -82,7 +82,7 @@ def failures_counted(request: Request, form: Mapping[str, str], authorization: s
 def log_ins_counted(request: Request) -> Iterator[None]:
     """Around an operator's log-in: the same per address, so that nobody keeps the slow checks busy for all others."""
     attempts: FailedAttempts = request.app.state.attempts
-    address = _address_of(request)
+    address = address_of(request)
     try:
         attempts.may_try_secret("", address)
         yield
@@ -107,7 +107,7 @@ def _note(request: Request) -> None:
     runtime.telemetry.rate_limited("token")
 
 
-def _address_of(request: Request) -> str:
+def address_of(request: Request) -> str:
     """Where the request comes from; "" behind a proxy, where all come from the same place."""
     runtime: Runtime = request.app.state.runtime
     if request.client is None or runtime.settings.behind_tls_proxy:

@@ -11,7 +11,7 @@ _TABLE, _COLUMN = "identity_document", "sealed"
 
 def seal_document(subject: Subject, ref: str, sealer: Sealer, key: SubjectKey | None) -> bytes:
     """The identifier of that subject, to be opened for the row of that reference only."""
-    text = orjson.dumps([subject.kind.value, subject.id_type, subject.id_no])
+    text = orjson.dumps([subject.kind.value, subject.id_type, subject.id_no, subject.issuer])
     return sealer.seal(text, table=_TABLE, column=_COLUMN, row=ref, key=key)
 
 
@@ -19,5 +19,5 @@ def open_document(document: LinkedDocument, sealer: Sealer, keys: SubjectKeys) -
     """The subject that a linked document names; raises `CannotOpen` when it was altered or moved."""
     key = keys.open(document.wrapped_key, document.ref)
     opened = sealer.open(document.sealed, table=_TABLE, column=_COLUMN, row=document.ref, key=key)
-    kind, id_type, id_no = orjson.loads(opened)
-    return Subject(SubjectKind(kind), id_type, id_no)
+    kind, id_type, id_no, *issuer = orjson.loads(opened)  # those from before issuers were told have none
+    return Subject(SubjectKind(kind), id_type, id_no, *issuer)

@@ -16,6 +16,12 @@ SHARED_NUMBERS = frozenset(
 )
 """GA/T 517 types whose number may be given to several people: by several offices, or by several countries."""
 
+
+def may_be_shared(subject: Subject) -> bool:
+    """Whether that number may be two people's: not once it is known which country gave it."""
+    return subject.id_type in SHARED_NUMBERS and not subject.issuer
+
+
 _SKEW, _FRESH = timedelta(seconds=60), timedelta(days=1)
 _TEMPORARY = "112"
 
@@ -45,12 +51,18 @@ def _pair(subject: Subject, other: Subject, evidence: LinkEvidence) -> Iterator[
             "/other/kind", "kinds_differ", "Only documents of the same kind of subject are linked."
         )
         return
-    if (_type(subject), subject.id_no) == (_type(other), other.id_no):
+    same_number = (_type(subject), subject.id_no) == (_type(other), other.id_no)
+    if same_number and subject.issuer == other.issuer:
         detail = (
             "Both are the same document, also where one has 15 and one 18 digits; there is nothing to link."
         )
         yield _finding("/other", "same_document", detail)
-    elif _type(subject) == _type(other) and evidence.kind not in NAMES_BOTH:
+    elif same_number and subject.issuer and other.issuer:
+        detail = (
+            "Two countries gave that number, each to somebody of its own; these are two people's documents."
+        )
+        yield _finding("/other/issuer", "issuers_differ", detail)
+    elif _type(subject) == _type(other) and not same_number and evidence.kind not in NAMES_BOTH:
         detail = (
             "Of two documents of one type only one is valid. Say by which paper it is known that the number changed: "
             f"{', '.join(sorted(NAMES_BOTH))}."

@@ -15,7 +15,7 @@ from gateway.identities.commands import LinkIdentities
 from gateway.identities.documents import seal_document
 from gateway.identities.keeping import digest, key_of, seal_evidence, view
 from gateway.identities.persons import are_one
-from gateway.identities.rules import SHARED_NUMBERS, Finding, findings_of
+from gateway.identities.rules import Finding, findings_of, may_be_shared
 from gateway.records import Caller, Entry, EntryKind, IdentityLink, LinkVerdict, SubjectKey
 from gateway.runtime import Runtime
 
@@ -45,7 +45,7 @@ async def link_identities(command: LinkIdentities, caller: Caller, runtime: Runt
         for ref, subject in zip(pair.refs, subjects, strict=True)
     }
     claim = None
-    if pair.other.id_type in SHARED_NUMBERS:
+    if may_be_shared(pair.other):
         claim = _entry(link, EntryKind.identity_refused, command, pair, runtime, codes=["identity_ambiguous"])
     linked = _entry(link, EntryKind.identity_linked, command, pair, runtime)
     verdict = await runtime.store.identities.link(

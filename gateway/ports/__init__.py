@@ -12,6 +12,7 @@ from gateway.ports.gates import Gates, Ledger
 from gateway.ports.log import Entries, EntrySearch, TreeLog
 from gateway.ports.publications import FormVersions, Publications
 from gateway.ports.reports import Rollups, SourceHealth
+from gateway.ports.sealing import SealingKeys
 from gateway.ports.store import Store
 from gateway.ports.subjects import BlindIndex, Identities, SealedCells, Sealer, SubjectKeys, Subjects
 from gateway.ports.submissions import Drafts, Profiles, Submissions
@@ -44,6 +45,7 @@ __all__ = [
     "Rollups",
     "SealedCells",
     "Sealer",
+    "SealingKeys",
     "SourceHealth",
     "Sources",
     "Store",

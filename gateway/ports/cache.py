@@ -41,6 +41,10 @@ class Replays(Protocol):
         """
         ...
 
+    async def was_used(self, key: str) -> bool:
+        """Whether that key was used and is not forgotten; never from a cache. Raises `StoreUnavailable`."""
+        ...
+
     async def purge(self, before: datetime) -> int:
         """Forget every key whose time was over before that; how many there were."""
         ...

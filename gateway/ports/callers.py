@@ -1,10 +1,10 @@
 """Who may call and who may work here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.records import Client, Entry, Operator, OperatorSession
+from gateway.records import Arrival, Client, Entry, Operator, OperatorSession, Origin, Tried, Waits
 
 
 class Clients(Protocol):
@@ -54,17 +54,17 @@ class Operators(Protocol):
 
         Raises `BadRequest` for roles no one may unite. Raises `Conflict`, and writes nothing, when the operator has
         other roles, another department or password than when `read` was read, or was disabled or enabled since: what
-        is changed was judged by those, and would undo what was done meanwhile. Only what differs is written.
+        is changed was judged by those, and would undo what was done meanwhile. Only what differs is written; with
+        another password no place is known as theirs any more.
         """
         ...
 
-    async def attempt(
-        self, operator_id: str, now: datetime, *, locked_until: Callable[[int], datetime | None]
-    ) -> int | None:
+    async def attempt(self, operator_id: str, origin: Origin, now: datetime, *, waits: Waits) -> Tried | None:
         """Count one try to log in, before anything is checked; how many there were since the last success.
 
-        None, and nothing counted, for an operator who is unknown, disabled or locked. `locked_until`: number of tries
-        → until when no further one counts.
+        None, and nothing counted, for an operator who is unknown or disabled, for a place that has to wait, and for a
+        stranger (a place the operator is not known at) while strangers have to, unless the operator holds a one-time
+        password. Tries from one place never make a known place wait.
         """
         ...
 
@@ -76,8 +76,11 @@ class Operators(Protocol):
         entry: Entry,
         *,
         password: str | None,
+        arrival: Arrival | None = None,
     ) -> bool:
         """Use up a code's step, forget the failures, open the session, set a new password hash if one is given.
+
+        Where they came from is known as theirs from now on; without `arrival` what strangers failed at is forgotten.
 
         False, and nothing written, when the step is not newer than the last one, the operator is disabled, or has
         other roles, another department or password than when `operator` was read: it was judged by those.

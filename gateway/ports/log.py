@@ -4,7 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from gateway.records import Entry, EntryFilter, EntryKind, Extension, Head, Place, Scanned, Tail, Tile
+from gateway.records import (
+    Entry,
+    EntryFilter,
+    EntryKind,
+    Extension,
+    Head,
+    Place,
+    ProofParts,
+    Scanned,
+    Tail,
+    Tile,
+)
 
 
 class Entries(Protocol):
@@ -142,6 +153,17 @@ class TreeLog(Protocol):
 
     async def place_of(self, entry_id: str) -> Place | None:
         """Where that entry stands; None when it has no place yet, or does not exist."""
+        ...
+
+    async def proof_parts(
+        self, entry_id: str, wanted: Callable[[Place, str], Mapping[Tile, int]]
+    ) -> ProofParts | None:
+        """What the proof of that entry is made of, read at one go; None when it has no place, or does not exist.
+
+        It rests on the newest checkpoint that bears cosignatures if that covers the entry, else on the newest of its
+        tree. `wanted`, pure: from place and note the tiles that are needed, and how many bytes of each; unknown ones
+        are left out. Must not be used to judge the database: a tile may be as it was when it was read before.
+        """
         ...
 
     async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:

@@ -4,18 +4,27 @@ from collections.abc import Callable, Sequence
 from datetime import date, datetime
 from typing import Protocol
 
-from gateway.records import AnswerCount, Baseline, CallCount, CellFilter, CellSum, Countable, Delta, Entry
+from gateway.records import (
+    AnswerCount,
+    Baseline,
+    CallCount,
+    CauseFilter,
+    CausePage,
+    CellFilter,
+    CellSum,
+    Countable,
+    Counted,
+    Entry,
+)
 
 
 class Rollups(Protocol):
-    """Counts of slots by day and month, kept up to date from snapshots, and the baselines of forms.
+    """Counts of slots and of their causes by day and month, kept up to date from snapshots, and the baselines of forms.
 
     What waits to be counted is counted exactly once, whoever dies meanwhile and however many are at it.
     """
 
-    async def fold(
-        self, most: int, count: Callable[[Sequence[Countable]], Sequence[Delta]], now: datetime
-    ) -> int:
+    async def fold(self, most: int, count: Callable[[Sequence[Countable]], Counted], now: datetime) -> int:
         """Count at most so many waiting snapshots, all in one transaction; how many there were.
 
         0 also while a rebuilding is under way. `count`: pure; called on the transaction's thread.
@@ -28,6 +37,10 @@ class Rollups(Protocol):
 
     async def cells(self, wanted: CellFilter, *, after: tuple[str, ...], limit: int) -> Sequence[CellSum]:
         """The sums of the next `limit` groups above `after` (`()`: from the first), in order."""
+        ...
+
+    async def causes(self, wanted: CauseFilter, *, after: str, limit: int) -> CausePage:
+        """Every sum of the next `limit` places above `after` ("": from the first), in no order that means anything."""
         ...
 
     async def begin_rebuild(self, token: str, now: datetime) -> bool:
@@ -43,7 +56,7 @@ class Rollups(Protocol):
         """What the next `limit` snapshots that do not wait count, and after which to go on; None at the end."""
         ...
 
-    async def add_rebuilt(self, token: str, deltas: Sequence[Delta], now: datetime) -> bool:
+    async def add_rebuilt(self, token: str, counted: Counted, now: datetime) -> bool:
         """Add to the new counts; False when that rebuilding is no longer the one under way."""
         ...
 

@@ -11,6 +11,7 @@ from gateway.ports.gates import Gates
 from gateway.ports.log import Entries, EntrySearch, TreeLog
 from gateway.ports.publications import FormVersions, Publications
 from gateway.ports.reports import Rollups, SourceHealth
+from gateway.ports.sealing import SealingKeys
 from gateway.ports.subjects import Identities, SealedCells, Subjects
 from gateway.ports.submissions import Drafts, Profiles, Submissions
 
@@ -42,9 +43,17 @@ class Store(Protocol):
     disputes: Disputes
     outbox: Outbox
     identities: Identities
+    sealing_keys: SealingKeys
 
     async def ping(self) -> None:
         """Nothing, or `StoreUnavailable`."""
+        ...
+
+    async def check_schema(self) -> str | None:
+        """Why this program writes nothing to the database, whose schema is another's; None where it is its own.
+
+        Until the next look every write raises `StoreUnavailable` then; reads go on.
+        """
         ...
 
     async def weaknesses(self) -> Sequence[str]:

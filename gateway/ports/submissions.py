@@ -43,6 +43,10 @@ class Submissions(Protocol):
         """The newest snapshot of each application that matches, by id of the application."""
         ...
 
+    async def resolutions(self, submission_ids: Sequence[str]) -> Mapping[str, str]:
+        """Application → the resolution it was handed in for, of those that there are."""
+        ...
+
     async def of_subject(self, ref: str, *, after: str, limit: int) -> Sequence[Submission]:
         """Applications that are about one subject, by id."""
         ...

@@ -21,6 +21,7 @@ from gateway.runtime import Runtime
 
 PERSON = "person"
 """The caller of entries that a person caused in their own record."""
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,35 @@ async def show_profile(
     facts = {"subject": ref, "shown": len(shown), "values": with_values}
     await note(EntryKind.profile_read, facts, runtime, caller=caller)
     return shown
+
+
+async def count_kept(ref: str, runtime: Runtime) -> int:
+    """How many values are kept of that subject; shows none of them."""
+    count, after = 0, ""
+    while page := await runtime.store.profiles.of_subject(ref, runtime.clock(), after=after, limit=_AT_ONCE):
+        count, after = count + len(page), page[-1].id
+    return count
+
+
+async def show_kept(ref: str, item_id: str, runtime: Runtime, *, caller: str) -> Shown:
+    """What stands of that subject under one item, once the showing is an entry; raises `NotFound`, `CannotOpen`."""
+    kept = await _standing(ref, item_id, runtime)
+    if kept is None:
+        raise _nothing_kept()
+    shown = _shown(kept, runtime, with_values=True)
+    await note(EntryKind.profile_read, {"subject": ref, "shown": 1, "values": True}, runtime, caller=caller)
+    return shown
+
+
+async def extend_kept(ref: str, kind: str, item_id: str, runtime: Runtime) -> ProfileValue:
+    """Keep what stands of that item as long again as the registry lets it be kept, from now on; an act as keeping is.
+
+    Raises `NotFound` when nothing is kept of it, and as `correct_profile` does, e.g. when it may not be kept any more.
+    """
+    kept = await _standing(ref, item_id, runtime)
+    if kept is None:
+        raise _nothing_kept()
+    return await correct_profile(ref, kind, item_id, open_value(kept, runtime), runtime)
 
 
 async def correct_profile(ref: str, kind: str, item_id: str, raw: object, runtime: Runtime) -> ProfileValue:
@@ -82,7 +112,7 @@ async def delete_from_profile(ref: str, item_id: str, runtime: Runtime, *, calle
     facts = {"subject": ref, "items": [item_id]}
     entry = make_entry(entry_id, EntryKind.profile_deleted, now, caller=caller, request=None, facts=facts)
     if not await runtime.store.profiles.delete(ref, item_id, entry):
-        raise NotFound("nothing_kept", "Nothing of that item is kept; list what is, then name an item of it.")
+        raise _nothing_kept()
     runtime.telemetry.entries(EntryKind.profile_deleted)
     return now
 
@@ -100,10 +130,14 @@ def _shown(kept: ProfileValue, runtime: Runtime, *, with_values: bool) -> Shown:
 async def _standing(ref: str, item_id: str, runtime: Runtime) -> ProfileValue | None:
     after = ""
     newest: ProfileValue | None = None
-    while page := await runtime.store.profiles.of_subject(ref, runtime.clock(), after=after, limit=500):
+    while page := await runtime.store.profiles.of_subject(ref, runtime.clock(), after=after, limit=_AT_ONCE):
         newest = next((value for value in reversed(page) if value.item == item_id), newest)
         after = page[-1].id
     return newest
+
+
+def _nothing_kept() -> NotFound:
+    return NotFound("nothing_kept", "Nothing of that item is kept; list what is, then name an item of it.")
 
 
 def _item(item_id: str, kind: str, runtime: Runtime) -> Item:

@@ -1,24 +1,66 @@
 """Records the service passes between its rooms: who calls, who works, what was asked. Frozen; no behaviour."""
 
-from gateway.records.callers import Actor, Caller, CallerRole, Client, Operator, OperatorSession, Sighting
+from gateway.records.callers import (
+    Actor,
+    Arrival,
+    Caller,
+    CallerRole,
+    Client,
+    Operator,
+    OperatorSession,
+    Origin,
+    Sighting,
+    Tried,
+    Waits,
+)
 from gateway.records.consents import ConsentEnd, ConsentEvent, ConsentRequest, RequestAnswer, StoredConsent
-from gateway.records.disputes import Dispute, DisputeCount, DisputeEvent, DisputeState, Message
+from gateway.records.disputes import (
+    Dispute,
+    DisputeCount,
+    DisputeEvent,
+    DisputeJoin,
+    DisputeState,
+    Message,
+    OpenTicket,
+)
 from gateway.records.gates import GateRequest, GateView, GateWrite
-from gateway.records.log import Entry, EntryFilter, EntryKind, Extension, Head, Place, Scanned, Tail, Tile
+from gateway.records.log import (
+    Entry,
+    EntryFilter,
+    EntryKind,
+    Extension,
+    Head,
+    Place,
+    ProofParts,
+    Scanned,
+    Tail,
+    Tile,
+)
 from gateway.records.profiles import ProfileDifference, ProfileEnd, ProfileValue
 from gateway.records.publications import FormPublication, Publication
 from gateway.records.reports import (
+    CAUSE_COUNTERS,
     NO_BOUND_MS,
     AnswerCount,
     Baseline,
     CallCount,
+    CauseCell,
+    CauseCounts,
+    CauseDelta,
+    CauseFilter,
+    CauseKey,
+    CausePage,
+    CausePlace,
+    CauseSum,
     CellFilter,
     CellSum,
     Countable,
+    Counted,
     Delta,
     RollupKey,
     Stretch,
 )
+from gateway.records.sealing import SealingKey
 from gateway.records.subjects import (
     Cell,
     Erasure,
@@ -38,13 +80,23 @@ from gateway.records.submissions import (
 )
 
 __all__ = [
+    "CAUSE_COUNTERS",
     "NO_BOUND_MS",
     "Actor",
     "AnswerCount",
+    "Arrival",
     "Baseline",
     "CallCount",
     "Caller",
     "CallerRole",
+    "CauseCell",
+    "CauseCounts",
+    "CauseDelta",
+    "CauseFilter",
+    "CauseKey",
+    "CausePage",
+    "CausePlace",
+    "CauseSum",
     "Cell",
     "CellFilter",
     "CellSum",
@@ -53,10 +105,12 @@ __all__ = [
     "ConsentEvent",
     "ConsentRequest",
     "Countable",
+    "Counted",
     "Delta",
     "Dispute",
     "DisputeCount",
     "DisputeEvent",
+    "DisputeJoin",
     "DisputeState",
     "Draft",
     "Entry",
@@ -74,16 +128,20 @@ __all__ = [
     "LinkedDocument",
     "Message",
     "NewSubject",
+    "OpenTicket",
     "Operator",
     "OperatorSession",
+    "Origin",
     "Place",
     "ProfileDifference",
     "ProfileEnd",
     "ProfileValue",
+    "ProofParts",
     "Publication",
     "RequestAnswer",
     "RollupKey",
     "Scanned",
+    "SealingKey",
     "Sighting",
     "SnapshotFilter",
     "StoredConsent",
@@ -94,5 +152,7 @@ __all__ = [
     "Submittable",
     "Tail",
     "Tile",
+    "Tried",
     "TypedAnswers",
+    "Waits",
 ]

@@ -1,8 +1,8 @@
 """Who calls and who works here: clients, operators, their sessions."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from field_registry.words import Word
@@ -83,7 +83,8 @@ class Operator:
 
     `id`: random. `login_key`: keyed digest of what they log in by. `sealed`: login and name. `password_hash` (scrypt)
     and `totp` (sealed secret): None for those whom an OpenID issuer logs in. `totp_last_step`: the newest 30 seconds
-    whose code was accepted; no older code ever is. `failed_logins`: since the last log-in, counted before each try.
+    whose code was accepted; no older code ever is. `failed_logins`, `locked_until`: of strangers, from places that are
+    not known as this operator's: tries so far, counted before each, and when the next one counts.
     """
 
     id: str
@@ -99,6 +100,50 @@ class Operator:
     failed_logins: int = 0
     locked_until: datetime | None = None
     disabled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """From where somebody logs in, as keyed digests: the device they present the token of, and the network address.
+
+    None where they present none, or where addresses are not told apart (behind a proxy).
+    """
+
+    device: str | None = None
+    address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Waits:
+    """How long nobody may try after so many tries: from that place, and for all strangers together. Pure."""
+
+    here: Callable[[int], timedelta]
+    strangers: Callable[[int], timedelta]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A try to log in that counts. `here`: tries from that place, this one included, since the last success there.
+
+    `strangers`: the same of every place together that the operator is not known to log in from; 0 for a try from a
+    known one. `by_device`: the place is a device the operator is known by.
+    """
+
+    here: int
+    strangers: int
+    by_device: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """Whence an operator came in: the places that are theirs until `known_until` from now on.
+
+    `forgets_strangers`: they came as a stranger, so what strangers failed at is forgotten.
+    """
+
+    origin: Origin
+    known_until: datetime
+    forgets_strangers: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class Dispute:
     """A person says that one value is wrong: a ticket for the department that owns the item.
 
     `path`: the slot it was shown in. `source`: which said it. `department`: who has to answer. `due`: the working day
-    by whose end. `level`: how often it was escalated. `sealed`: the reason, both values and the evidence.
+    by whose end; `first_due`: as it was when the ticket was opened, whoever it was referred to since. `level`: how
+    often it was escalated. `sealed`: the reason, both values and the evidence.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Dispute:
     state: DisputeState
     opened_at: datetime
     due: date
+    first_due: date
     entry_id: str
     sealed: bytes = field(repr=False)
     level: int = 0
@@ -60,8 +62,9 @@ class Dispute:
 class DisputeEvent:
     """One step of a dispute, as it stood afterwards.
 
-    `step`: "reminded", "escalated", "referred", "corrected", "upheld" or "withdrawn". `actor`: the client that took it.
-    `reason`: a code, "given" where words stand sealed; `sealed`: those words, under the subject's key.
+    `step`: "reminded", "escalated", "referred", "joined", "corrected", "upheld" or "withdrawn". `actor`: the client
+    that took it. `reason`: a code, "given" where words stand sealed; `sealed`: those words, under the subject's key;
+    of a join what was said anew. `submission_id`: of the application that joined.
     """
 
     id: str
@@ -77,6 +80,42 @@ class DisputeEvent:
     reason: str
     entry_id: str
     sealed: bytes | None = field(default=None, repr=False)
+    submission_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTicket:
+    """What is known of an unanswered ticket to whoever may join it.
+
+    `about`: the subject that was asked for; `subject_ref`: the document of theirs that the ticket was opened under,
+    with its `wrapped_key`. `steps`: as in `Dispute`.
+    """
+
+    about: str
+    id: str
+    subject_ref: str
+    item: str
+    source: str
+    state: DisputeState
+    department: str
+    due: date
+    level: int
+    steps: int
+    resolution_id: str | None
+    submission_id: str | None
+    wrapped_key: bytes | None = field(default=None, repr=False)
+
+
+class DisputeJoin(NamedTuple):
+    """Somebody says again what a ticket is open about: the ticket as it was read, and the step that joins it.
+
+    `is_its`: the ticket was opened about the very answer that is handed in, and is linked to the application from now
+    on.
+    """
+
+    ticket: OpenTicket
+    event: DisputeEvent
+    is_its: bool
 
 
 class DisputeCount(NamedTuple):

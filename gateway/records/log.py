@@ -69,16 +69,22 @@ class EntryKind(Word):
     """An auditor opened the private part of an entry: who worked, on which case. Committed before it is shown."""
     log_refused = "log.refused"
     """The database was found not to be the log that was signed, or a second service wanted it: nothing was signed."""
+    witness_refused = "log.witness_refused"
+    """A witness does not cosign the log that it is shown: it says that it saw another, or knows none such."""
     shard_opened = "log.shard_opened"
     """The log goes on in a new tree, because the old one is not what was signed. The first entry of that tree."""
     operator_logged_in = "operator.logged_in"
     operator_login_refused = "operator.login_refused"
     operator_locked = "operator.locked"
-    """Too many failures: nobody logs in as that operator for a while, whatever they know."""
+    """Too many failures from one device or address: nobody logs in as that operator from there for a while."""
+    operator_beset = "operator.beset"
+    """Many strangers fail in an operator's name: from now on they are let try one at a time. An alarm."""
     operator_session_ended = "operator.session_ended"
     operator_changed = "operator.changed"
     """An operator was added, disabled, reset, or holds other roles."""
     client_changed = "client.changed"
+    sealing_key_changed = "sealing_key.changed"
+    """A department registered a key that values are sealed to, or one was ended."""
     roles_refused = "roles.refused"
     """Roles that no one may unite, or a change of one's own, were refused at assignment (GB/T 39477)."""
     person_identified = "person.identified"
@@ -105,6 +111,8 @@ class EntryKind(Word):
     dispute_reminded = "dispute.reminded"
     dispute_escalated = "dispute.escalated"
     """Nobody has answered a dispute in time: the department above has to see to it."""
+    dispute_joined = "dispute.joined"
+    """Somebody says again what a ticket is open about. Those of a submission stand in its own entry."""
     dispute_referred = "dispute.referred"
     dispute_corrected = "dispute.corrected"
     """The source was wrong. Names the answers emptied and the applications whose offices are told."""
@@ -180,6 +188,15 @@ class Extension:
     note: str
     at: datetime
     about: Sequence[tuple[str, int]] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ProofParts:
+    """What the proof of one entry is made of. `note`: the checkpoint that it rests on. `tiles`: as they were wanted."""
+
+    place: Place
+    note: str
+    tiles: Mapping[Tile, bytes]
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,78 @@ Delta = tuple[RollupKey, Sequence[int]]
 """What is added to one cell: its counts in the order of `gateway.reports.measures.COUNTERS`."""
 
 
+class CausePlace(NamedTuple):
+    """Whose slots a cell of causes counts. What it does not tell apart is ""."""
+
+    form: str
+    matter: str
+    department: str
+    segment: str
+
+
+class CauseKey(NamedTuple):
+    """What a cell of causes counts; see `gateway.reports.cause_counts` for its kinds. What is not said is ""."""
+
+    kind: str
+    field: str
+    item: str
+    source: str
+    outcome: str
+    disposition: str
+    marks: str
+
+
+class CauseCell(NamedTuple):
+    """Where a count of causes stands. `grain`, `start`: as in `RollupKey`."""
+
+    grain: str
+    place: CausePlace
+    start: int
+    key: CauseKey
+
+
+CAUSE_COUNTERS = ("slots", "applications", "leads", "asked")
+"""What a cell of causes counts; see `gateway.reports.cause_counts`."""
+CauseCounts = tuple[int, int, int, int]
+CauseDelta = tuple[CauseCell, CauseCounts]
+"""What is added to one cell of causes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What some snapshots add to the roll-ups: to cells of rates, and to cells of causes."""
+
+    cells: Sequence[Delta] = ()
+    causes: Sequence[CauseDelta] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CauseFilter:
+    """Which cells of causes are summed; None is any."""
+
+    stretches: tuple[Stretch, ...]
+    form: str | None = None
+    department: str | None = None
+    segment: str | None = None
+
+
+class CauseSum(NamedTuple):
+    """The sums of one cause at one place. `newest`: the last start, of a day or a month, that counts a slot of it."""
+
+    place: CausePlace
+    key: CauseKey
+    counts: CauseCounts
+    newest: int
+
+
+@dataclass(frozen=True, slots=True)
+class CausePage:
+    """The sums of some places; `after`: where to go on, None at the end."""
+
+    sums: Sequence[CauseSum]
+    after: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class CellFilter:
     """Which cells of the roll-ups are summed; None is any.

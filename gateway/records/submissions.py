@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from gateway.records.disputes import Dispute
+from gateway.records.disputes import Dispute, DisputeJoin, OpenTicket
 from gateway.records.profiles import ProfileValue
 from gateway.slots import Snapshot
 
@@ -88,6 +88,7 @@ class SubmissionWrite:
     """Everything one submission writes beside its entry. The draft it came from is emptied in the same transaction.
 
     `was_purged`: the draft was empty before, since a consent it rested on was taken back; else it must not be.
+    `joins`: open tickets that what is disputed here joins; all of it is refused where one has moved since it was read.
     """
 
     submission: Submission
@@ -95,6 +96,7 @@ class SubmissionWrite:
     kept: tuple[ProfileValue, ...] = ()
     disputes: tuple[Dispute, ...] = ()
     was_purged: bool = False
+    joins: tuple[DisputeJoin, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +104,12 @@ class Submittable:
     """A draft and what submitting it needs, read together.
 
     `keys`: reference → wrapped key of its subjects that have one. `submission`: what was submitted of it already.
-    `held`: reference → items of which the subject's profile holds a value that stands.
+    `held`: reference → items of which the subject's profile holds a value that stands. `disputes`: open tickets about
+    these subjects, whichever of their documents they were opened under.
     """
 
     draft: Draft
     keys: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     submission: Submission | None = None
     held: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    disputes: tuple[OpenTicket, ...] = ()

@@ -3,8 +3,8 @@
 Made of roll-ups alone: a form's year is a dozen cells. A section is one table, by one thing. *Micro* rates divide the
 sums of a cell; *macro* rates are the mean over the forms in it, and stand only where a cell is of whole applications.
 
-Inside the hall everything is shown. Others see whole months without filters by segment, and no cell of few
-applications (`gateway.reports.withholding`); a renderer sees its own department's.
+Inside the hall everything is shown. Others see whole months that are over, told in blocks of ten applications and more
+(`gateway.reports.withholding`); a renderer sees its own department's.
 """
 
 import hmac
@@ -17,9 +17,9 @@ from gateway.errors import NotAllowed, NotValid
 from gateway.records import Caller, CallerRole, CellFilter, CellSum
 from gateway.reports.asking import require_known, require_period
 from gateway.reports.measures import Measures, together
+from gateway.reports.outside import ToldCell, month_begun, told, told_fields
 from gateway.reports.periods import days_only, is_whole_months, stretches
 from gateway.reports.rates import Macro, macro_of
-from gateway.reports.withholding import LEAST, withheld
 from gateway.runtime import Runtime
 
 _HALL = frozenset({CallerRole.data_admin, CallerRole.operator, CallerRole.auditor})
@@ -70,13 +70,14 @@ class Asked:
 class Line:
     """One cell of a section. `form`: of a field. `macro`: None where it is not of whole applications.
 
-    `measures`: None where they are withheld.
+    `measures`: None where they are withheld. `is_partial`: some of its applications are told in the total only.
     """
 
     key: str
     form: str | None
     measures: Measures | None
     macro: Mapping[str, Macro] | None
+    is_partial: bool = False
 
     @property
     def is_withheld(self) -> bool:
@@ -122,26 +123,56 @@ async def backfill_report(asked: Asked, runtime: Runtime, *, limit: int = 100, c
     not give, `BadRequest` for a period without days, `NotFound` for an unknown form, `StoreUnavailable`.
     """
     _require(asked, cursor)
+    asked = _over(asked, runtime) if asked.is_public else asked
     after = _opened(cursor, asked.by[0], runtime)
     await require_known(asked.form, asked.segment, runtime)
-    total = await _total(asked, runtime)
-    sections = [_sealed(await _section(name, asked, runtime, limit, after), runtime) for name in asked.by]
-    return Report(asked, total, sections, await runtime.store.rollups.waiting())
+    if asked.is_public:
+        total, tables = await _outside(asked, runtime)
+        sections = [_paged(name, tables[name], limit, after) for name in asked.by]
+    else:
+        total = await _total(asked, runtime)
+        sections = [await _section(name, asked, runtime, limit, after) for name in asked.by]
+    sealed = [_sealed(each, runtime) for each in sections]
+    return Report(asked, total, sealed, await runtime.store.rollups.waiting())
+
+
+def _over(asked: Asked, runtime: Runtime) -> Asked:
+    """The months of it that are over: of one under way, two answers would differ by those who came between them."""
+    begun = month_begun(runtime)
+    if asked.since is not None and asked.since >= begun:
+        raise _not_valid("from", "Outside the hall a month is told once it is over; ask for an earlier one.")
+    return replace(asked, until=begun if asked.until is None else min(asked.until, begun))
+
+
+async def _outside(asked: Asked, runtime: Runtime) -> tuple[Line, Mapping[str, list[Line]]]:
+    """The total and the tables as others than the hall are told them."""
+    whole = await told(asked.since, asked.until, runtime, department=asked.department)
+    tables: dict[str, list[Line]] = {}
+    for name in asked.by:
+        if name == "field" and asked.form is not None:
+            cells = await told_fields(asked.form, asked.since, asked.until, whole, runtime)
+        else:
+            cells = whole.table(name)
+        tables[name] = [_told_line(each, BY[name].has_forms) for each in cells]
+    return _told_line(whole.total(asked.form), has_forms=True), tables
+
+
+def _told_line(cell: ToldCell, has_forms: bool) -> Line:
+    has_macro = has_forms and cell.measures is not None
+    return Line(
+        cell.key, cell.form, cell.measures, macro_of(cell.forms) if has_macro else None, cell.is_partial
+    )
 
 
 async def _total(asked: Asked, runtime: Runtime) -> Line:
     forms = [Measures(*counts) for _, counts in await _cells(BY["form"], asked, runtime)]
-    measures = together(forms)
-    if asked.is_public and measures.applications < LEAST:
-        return Line("", None, None, None)
-    return Line("", None, measures, macro_of(forms))
+    return Line("", None, together(forms), macro_of(forms))
 
 
 async def _section(name: str, asked: Asked, runtime: Runtime, limit: int, cursor: str) -> Section:
     by = BY[name]
-    if asked.is_public or by.has_forms:  # what is withheld depends on every cell of the table
-        lines = _lines(by, await _cells(by, asked, runtime, days=name == "day"))
-        return _paged(name, _withheld(lines) if asked.is_public else lines, limit, cursor)
+    if by.has_forms:  # a line is of several cells
+        return _paged(name, _lines(by, await _cells(by, asked, runtime)), limit, cursor)
     after = () if not cursor else tuple(cursor.split("\t")) if name == "field" else (cursor,)
     rows = await _cells(by, asked, runtime, after=after, limit=limit + 1, days=name == "day")
     more = len(rows) > limit
@@ -176,11 +207,6 @@ def _lines(by: By, cells: Iterable[CellSum]) -> list[Line]:
     for group, counts in cells:
         of_forms.setdefault(group[0], []).append(Measures(*counts))
     return [Line(key, None, together(forms), macro_of(forms)) for key, forms in of_forms.items()]
-
-
-def _withheld(lines: Sequence[Line]) -> list[Line]:
-    hidden = withheld({_cursor(line): line.measures.applications for line in lines if line.measures})
-    return [replace(line, measures=None, macro=None) if _cursor(line) in hidden else line for line in lines]
 
 
 def _paged(name: str, lines: Sequence[Line], limit: int, cursor: str) -> Section:
@@ -235,11 +261,13 @@ def _require(asked: Asked, cursor: str) -> None:
 
 
 def _require_public(asked: Asked, whole_months: bool) -> None:
-    # Two tables that differ by a day or a segment give the difference away.
+    # Anything that cuts across blocks could be subtracted from them.
     if not whole_months or "day" in asked.by:
         raise _not_valid(
             "from", "Outside the hall reports are of whole months: from=2026-10-01&to=2026-11-01."
         )
+    if {"item", "source"} & set(asked.by):
+        raise _not_valid("by", "Items and sources are told inside the hall only; use by=field with a form.")
     if asked.segment is not None:
         raise _not_valid("segment", "Outside the hall reports are not filtered by segment; use by=segment.")
     if ("field" in asked.by) != (asked.form is not None):

@@ -72,10 +72,12 @@ def name_of(by: str, line: Line, names: Names) -> str | None:
 def _cell_document(line: Line) -> dict[str, Any]:
     measures = line.measures
     if measures is None:
-        return {"withheld": True, "applications": None, "rates": None, "macro": None, "counts": None}
+        nothing = dict.fromkeys(("applications", "rates", "macro", "counts"))
+        return {"withheld": True, "partial": False, **nothing}
     macro = None if line.macro is None else {name: mean.as_dict() for name, mean in line.macro.items()}
     return {
         "withheld": False,
+        "partial": line.is_partial,
         "applications": measures.applications,
         "rates": {name: rate.as_dict() for name, rate in rates_of(measures).items()},
         "macro": macro,
@@ -117,4 +119,5 @@ def _row(by: str, line: Line, rates: Sequence[str], names: Names) -> tuple[str, 
     if line.measures is None:
         return (called, "<10", *(WITHHELD for _ in rates[:1]), *("" for _ in rates[1:]))
     found: Mapping[str, Rate] = rates_of(line.measures)
-    return (called, str(line.measures.applications), *(shown(rate, found[rate]) for rate in rates))
+    applications = f"{line.measures.applications}{'+' if line.is_partial else ''}"
+    return (called, applications, *(shown(rate, found[rate]) for rate in rates))

@@ -5,7 +5,7 @@ where both months have something to divide by. Charts are the same SVG that page
 or beside the bars as text.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.resources import files
@@ -21,6 +21,8 @@ SOURCE = files("gateway.reports").joinpath("templates", "briefing.typ").read_tex
 
 _FIGURES = ("M3", "M4a", "M7", "M9", "M5", "M6_correction")
 _MOST_FORMS, _MOST_DEPARTMENTS, _MOST_ROWS = 16, 12, 8
+_MOST_OF_A_NAME = 40
+"""Characters of a name in the points at the head, so that each keeps to its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,12 @@ def document_of(briefing: Briefing) -> dict[str, Any]:
         "title_en": f"Collected at most once: monthly briefing, {briefing.month:%B %Y}",
         "issuer": briefing.hall,
         "scope": briefing.scope,
-        "made": f"编制 {day_of(briefing.made_at)} · 口径 {DEFINITION}",
+        "made": _made(briefing),
         "footer": f"{briefing.hall} · {month} · 口径 {DEFINITION}",
         "headline": _headline(briefing),
         "figures": [_figure(name, briefing.now, briefing.before) for name in _FIGURES],
         "summary": _summary(briefing),
+        "points": list(_points(briefing)),
         "trend": _trend(briefing),
         "departments": _bars(
             "departments", "各部门回填率", "Backfill rate by department", briefing.departments
@@ -100,6 +103,37 @@ def document_of(briefing: Briefing) -> dict[str, Any]:
         "disputes": _disputes(briefing.disputes),
         "method": _method(),
     }
+
+
+def _made(briefing: Briefing) -> str:
+    """When it was made; of a month under way, that its figures will still change."""
+    day = day_of(briefing.made_at)
+    is_under_way = (day.year, day.month) == (briefing.month.year, briefing.month.month)
+    return f"编制 {day} · 口径 {DEFINITION}" + (
+        "\n本月未完，数据截至编制时 · month under way" if is_under_way else ""
+    )
+
+
+def _points(briefing: Briefing) -> Iterator[str]:
+    """What to look at first, each with its counts: the lowest department, the first gap, the least reliable source."""
+    shares = {each: _share(RATES["M4"].of(each.now)) for each in briefing.departments if each.now is not None}
+    told = {each: share for each, share in shares.items() if share is not None}
+    if len(told) > 1:
+        lowest = min(told, key=lambda each: (told[each], each.name))
+        rate = RATES["M4"].of(lowest.now) if lowest.now is not None else Rate(0, 0)
+        yield f"回填率最低的部门：{_short(lowest.name)}，{shown('M4', rate)}。"
+    if briefing.gaps:
+        first = briefing.gaps[0]
+        gain = "" if first.gain is None else f"，可使回填率提高 {first.gain:.1f} 个百分点"
+        yield f"最先解决：{_short(first.cause)}（{_short(first.fixed_by)}）{gain}。"
+    failing = [each for each in briefing.sources if each.answered.numerator < each.answered.denominator]
+    if failing:
+        worst = min(failing, key=lambda each: (_share(each.answered) or 0.0, each.name))
+        yield f"可用率最低的数源：{_short(worst.name)}，{worst.answered}。"
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MOST_OF_A_NAME else f"{name[: _MOST_OF_A_NAME - 1]}…"
 
 
 def _headline(briefing: Briefing) -> dict[str, str]:
@@ -161,7 +195,8 @@ def _trend(briefing: Briefing) -> dict[str, Any]:
         f"{day.month}月{day.day}日 {RATES['M4'].of(each)}" for day, each in sorted(briefing.days.items())
     )
     chart = line_chart(points, title="逐日回填率", description=said or "本月没有申请", name="trend")
-    return _chart(chart, f"逐日回填率：{said}", "逐日回填率", "Backfill rate day by day")
+    beside = "Backfill rate day by day  仅列有申请的日子 · days with applications only"
+    return _chart(chart, f"逐日回填率：{said}", "逐日回填率", beside)
 
 
 def _bars(name: str, zh: str, en: str, groups: Sequence[Group]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Any
 
 from gateway.errors import NotFound
-from gateway.records import DisputeState, SnapshotFilter
+from gateway.records import DisputeState
 from gateway.reports.backfill import Asked, Line, Report, backfill_report
 from gateway.reports.briefing import Briefing, GapLine, Group, SourceLine
 from gateway.reports.exempt_report import exempt_document, exempt_report
@@ -19,12 +19,12 @@ from gateway.reports.open_data import (
     OpenTable,
     may_be_published,
     next_month,
-    publishable,
 )
+from gateway.reports.outside import Told, told
 from gateway.reports.periods import begins, day_of
 from gateway.reports.rates import Rate
 from gateway.reports.repeat_report import repeat_document, repeat_report
-from gateway.reports.survey import Period
+from gateway.reports.survey import Period, Scope
 from gateway.runtime import Runtime
 from gateway.submissions.segments import segment_name
 
@@ -35,7 +35,6 @@ _OPEN = {
     "form": ("by-form", "按表单", "by form"),
     "department": ("by-department", "按受理部门", "by department"),
     "segment": ("by-segment", "按申请人类别", "by kind of applicant"),
-    "day": ("by-day", "按日", "by day"),
 }
 _UNANSWERED = frozenset({DisputeState.open, DisputeState.referred})
 _PAGE = 500
@@ -61,8 +60,8 @@ async def gather(period: Period, runtime: Runtime) -> Gathered:
     return Gathered(
         period=period,
         backfill=await backfill_report(asked, runtime, limit=ALL),
-        gaps=gap_document(await gap_report(SnapshotFilter(), period, runtime, steps=STEPS)),
-        repeat=repeat_document(await repeat_report(SnapshotFilter(), period, runtime)),
+        gaps=gap_document(await gap_report(Scope(), period, runtime, steps=STEPS)),
+        repeat=repeat_document(await repeat_report(Scope(), period, runtime)),
         sources=await league_report(period, runtime),
         exempt=exempt_document(period, lines, lines, observed=True),
     )
@@ -76,7 +75,7 @@ async def briefing_of(month: date, hall: str, runtime: Runtime) -> Briefing:
         raise NotFound("nothing_handed_in", "No application of that month is counted; ask for another month.")
     before = await _backfill(Period((month - timedelta(days=1)).replace(day=1), month), runtime)
     names = await _form_names(runtime)
-    gaps = gap_document(await gap_report(SnapshotFilter(), period, runtime, steps=8))
+    gaps = gap_document(await gap_report(Scope(), period, runtime, steps=8))
     return Briefing(
         month=month,
         made_at=runtime.clock(),
@@ -103,26 +102,23 @@ async def open_month(month: date, imprint: Imprint, runtime: Runtime) -> OpenMon
             "not_published_yet",
             f"A month is published once it has been over for {imprint.delay_days} days. Ask for an earlier one.",
         )
-    asked = Asked(tuple(_OPEN), month, next_month(month))
-    report = await backfill_report(asked, runtime, limit=ALL)
+    whole = await told(month, next_month(month), runtime)
     names = await _form_names(runtime)
-    return OpenMonth(month, tuple(_open_table(by, report, names) for by in _OPEN))
+    return OpenMonth(month, tuple(_open_table(by, whole, names) for by in _OPEN))
 
 
-def _open_table(by: str, report: Report, names: dict[str, str]) -> OpenTable:
-    cells = {_code(by, line): _measured(line) for line in _lines(report, by)}
-    rows = tuple((code, _name(by, code, names), measures) for code, measures in publishable(cells).items())
-    return OpenTable(*_OPEN[by], rows)
+def _open_table(by: str, whole: Told, names: dict[str, str]) -> OpenTable:
+    rows = [
+        (cell.key, _name(by, cell.key, names), None if cell.is_partial else cell.measures)
+        for cell in whole.table(by)
+    ]
+    return OpenTable(*_OPEN[by], tuple(rows))
 
 
 def _name(by: str, code: str, names: dict[str, str]) -> str:
     if by == "segment":
         return segment_name(code)
     return names.get(code, code) if by == "form" else code
-
-
-def _code(by: str, line: Line) -> str:
-    return _day(line.key).isoformat() if by == "day" else line.key
 
 
 async def _backfill(period: Period, runtime: Runtime) -> Report:

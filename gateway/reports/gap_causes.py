@@ -5,9 +5,10 @@ Judged by what is published now, not by what was when the slot was made: what ha
 
 from dataclasses import dataclass
 from datetime import date
+from typing import NamedTuple
 
 from field_registry import Item, OutcomeCode, Registry, Tier
-from field_registry.outcomes import OUTCOME_TEXTS, FixedBy
+from field_registry.outcomes import OUTCOME_TEXTS, Disposition, FixedBy
 from field_registry.words import Word
 from forms.bind import Line
 from forms.once_only import HeldItems
@@ -29,6 +30,8 @@ ANSWERS = (
     frozenset({_C.filled, _C.filled_stale, _C.denied_by_source, _C.disputed}) | _HOLDS_NOTHING | _HOLDS_WRONG
 )
 """Outcomes by which a source did answer, whatever it said."""
+EMPTY = frozenset({Disposition.blank, Disposition.cleared})
+"""What became of slots that hold nothing at submission."""
 
 
 class FixKind(Word):
@@ -69,6 +72,34 @@ Needs = frozenset[Fix]
 NOTHING: Needs = frozenset()
 
 
+class SpotKind(Word):
+    """What an open slot has in common with others that the same fixes open."""
+
+    late = "late"
+    """Its source gave no answer."""
+    nothing = "nothing"
+    """The sources of its item do not hold it for that person."""
+    permit = "permit"
+    """Its source denied its item."""
+    mend = "mend"
+    """Its source holds something wrong for its item."""
+    unbound = "unbound"
+    """Its field has no source."""
+    ground = "ground"
+    """Its field has no ground."""
+    other = "other"
+    """Nothing that we know of would open it."""
+
+
+class Spot(NamedTuple):
+    """Where slots stand open. Those of one spot, form and department need the same, whatever is published."""
+
+    kind: SpotKind
+    field: str
+    item: str
+    source: str
+
+
 @dataclass(frozen=True, slots=True)
 class Cause:
     """Why a slot was not filled. `done`: what it needed has been done since."""
@@ -95,6 +126,7 @@ class Catalogue:
         self.forms: dict[str, CompiledForm] = {}
         self._lines: dict[str, dict[str, Line]] = {}
         self._held = HeldItems.of(registry)
+        self._connected: dict[str, bool] = {}
 
     def learn(self, compiled: CompiledForm) -> None:
         """Know that form, as it is compiled against the registry."""
@@ -114,11 +146,13 @@ class Catalogue:
 
     def is_connected(self, item_id: str) -> bool:
         """Whether a register or licence library answers for that item; a profile only repeats what was typed."""
-        return any(
-            source.tier in REGISTERED
-            for binding in self.registry.bindings_of(item_id, self.day)
-            if (source := self.registry.sources.get(binding.source))
-        )
+        if item_id not in self._connected:
+            self._connected[item_id] = any(
+                source.tier in REGISTERED
+                for binding in self.registry.bindings_of(item_id, self.day)
+                if (source := self.registry.sources.get(binding.source))
+            )
+        return self._connected[item_id]
 
 
 def cause_of(slot: Slot, form_id: str, department: str, catalogue: Catalogue) -> Cause | None:
@@ -143,6 +177,44 @@ def cause_of(slot: Slot, form_id: str, department: str, catalogue: Catalogue) ->
     if code is _C.no_ground and not slot.obtainable:
         return Cause(code, source, _ground(line, form_id, department, catalogue) or NOTHING)
     return Cause(code, source)
+
+
+def spot_of(code: OutcomeCode, *, field: str, item: str, source: str, obtainable: bool) -> Spot:
+    """Where an unfilled slot stands: of it, `cause_of` looks at nothing else to say what it needs."""
+    if code in OUTAGES and source:
+        return Spot(SpotKind.late, "", "", source)
+    if code in _HOLDS_NOTHING and item:
+        return Spot(SpotKind.nothing, "", item, "")
+    if code is _C.denied_by_source and source:
+        return Spot(SpotKind.permit, "", item, source)
+    if code in _HOLDS_WRONG and source:
+        return Spot(SpotKind.mend, "", item, source)
+    if code is _C.no_binding:
+        return Spot(SpotKind.unbound, field, item, "")
+    if code is _C.no_ground and not obtainable:
+        return Spot(SpotKind.ground, field, item, "")
+    return Spot(SpotKind.other, field, item, "")
+
+
+_OF_SPOT = {
+    SpotKind.late: _C.timeout,
+    SpotKind.nothing: _C.not_found,
+    SpotKind.permit: _C.denied_by_source,
+    SpotKind.mend: _C.conflict,
+    SpotKind.unbound: _C.no_binding,
+    SpotKind.ground: _C.no_ground,
+    SpotKind.other: _C.refused_by_person,
+}
+
+
+def needs_of(spot: Spot, form_id: str, department: str, catalogue: Catalogue) -> Needs:
+    """Everything that has to be done for the slots at that spot to be filled."""
+    slot = Slot(
+        *(spot.field, spot.field, spot.item or None, spot.source or None),
+        *(_OF_SPOT[spot.kind], None, Disposition.typed),
+    )
+    cause = cause_of(slot, form_id, department, catalogue)
+    return NOTHING if cause is None else cause.needs
 
 
 def _unbound(slot: Slot, line: Line, form_id: str, department: str, catalogue: Catalogue) -> Cause:

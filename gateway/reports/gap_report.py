@@ -1,23 +1,29 @@
 """The gap report of a period: read, count, and say it as data."""
 
 import asyncio
-from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from field_registry.outcomes import OUTCOME_TEXTS
-from gateway.records import SnapshotFilter
 from gateway.reports.gap_causes import Catalogue, Fix
 from gateway.reports.gap_segments import SegmentGap, segment_gaps
 from gateway.reports.gap_tally import Tally
 from gateway.reports.gap_words import department_of, sentence_of, what_to_do
 from gateway.reports.gaps import Step, gaps_of, steps_of
+from gateway.reports.measures import Measures
+from gateway.reports.outside_causes import survey_outside
 from gateway.reports.rates import DEFINITION, Rate
-from gateway.reports.survey import Extent, Period, catalogue_of, survey
+from gateway.reports.survey import (
+    Extent,
+    Period,
+    Progress,
+    Scope,
+    catalogue_of,
+    extent_of,
+    measured,
+    survey,
+)
 from gateway.runtime import Runtime
-
-MOST_READ: Final = 10_000
-"""Applications read for a report on a screen; a command may read more."""
 
 _MOST_CAUSES = 100
 _MOST_FORMS_NAMED = 20
@@ -38,25 +44,33 @@ class GapReport:
 
 
 async def gap_report(
-    wanted: SnapshotFilter,
-    period: Period,
-    runtime: Runtime,
-    *,
-    steps: int,
-    most: int = MOST_READ,
-    progress: Callable[[int], None] = lambda _: None,
+    scope: Scope, period: Period, runtime: Runtime, *, steps: int, progress: Progress = lambda _: None
 ) -> GapReport:
-    """The report of those applications, with at most so many steps. Raises `StoreUnavailable`."""
-    catalogue = catalogue_of(runtime)
-    tally = Tally(catalogue)
-    extent = await survey(wanted, period, tally.add, catalogue, runtime, most=most, progress=progress)
+    """The report of those applications, with at most so many steps.
+
+    Raises `NotValid` for part of a month by segment, `StoreUnavailable`.
+    """
+    tally = Tally(catalogue_of(runtime))
+    await survey(scope, period, tally.take, runtime, catalogue=tally.catalogue, progress=progress)
+    tally.rates(await measured("segment", scope, period, runtime))
+    extent = await extent_of(period, tally.total.applications, runtime)
+    return GapReport(extent, tally, await asyncio.to_thread(steps_of, tally, steps))
+
+
+async def gap_report_outside(scope: Scope, period: Period, runtime: Runtime, *, steps: int) -> GapReport:
+    """The report as others than the hall are told it, of whole months; it tells no kinds of applicants apart."""
+    tally = Tally(catalogue_of(runtime))
+    whole = await survey_outside(scope, period, tally.take, runtime, tally.catalogue)
+    tally.segments.clear()
+    tally.total.add(whole.total(scope.form).measures or Measures())
+    extent = await extent_of(period, tally.total.applications, runtime)
     return GapReport(extent, tally, await asyncio.to_thread(steps_of, tally, steps))
 
 
 def gap_document(report: GapReport, *, skip: int = 0, at_least: int = 0) -> dict[str, Any]:
     """The report as JSON. `skip`: steps shown before. `at_least`: applications a cell must have to be told."""
     tally, extent, catalogue = report.tally, report.extent, report.tally.catalogue
-    is_told = extent.read >= at_least
+    is_told = extent.counted >= at_least
     shown = [
         step_document(number, step, extent, catalogue)
         for number, step in enumerate(report.steps[skip:], skip + 1)
@@ -75,8 +89,6 @@ def gap_document(report: GapReport, *, skip: int = 0, at_least: int = 0) -> dict
         for gap in gaps_of(tally)[:_MOST_CAUSES]
         if is_told and gap.share.numerator >= at_least
     ]
-    segments = segment_gaps(tally)
-    hidden = withheld({each.segment: each.applications for each in segments}, at_least)
     return {
         "definition": DEFINITION,
         **extent_document(extent),
@@ -84,8 +96,7 @@ def gap_document(report: GapReport, *, skip: int = 0, at_least: int = 0) -> dict
         "causes": causes,
         "steps": shown,
         "withheld": len(report.steps[skip:]) - len(shown),
-        "segments": [_segment(each) for each in segments if is_told and each.segment not in hidden],
-        "segments_withheld": sorted(hidden) if is_told else sorted(tally.segments),
+        "segments": [_segment(each) for each in segment_gaps(tally)],
     }
 
 
@@ -94,11 +105,7 @@ def extent_document(extent: Extent) -> dict[str, Any]:
     return {
         "from": extent.period.since.isoformat(),
         "to": extent.period.until.isoformat(),
-        "applications": {
-            "read": extent.read,
-            "of": extent.total,
-            "complete": extent.is_complete,
-        },
+        "applications": {"counted": extent.counted, "waiting": extent.waiting},
     }
 
 
@@ -116,7 +123,7 @@ def step_document(number: int, step: Step, extent: Extent, catalogue: Catalogue)
         "at_most": step.at_most,
         "slots": step.slots,
         "applications": step.applications,
-        "people_a_month": extent.a_month(step.applications),
+        "applications_a_month": extent.a_month(step.applications),
         "form_count": len(step.forms),
         "forms": list(step.forms[:_MOST_FORMS_NAMED]),
         "kept_of_answered": None if step.expected is None else step.expected.as_dict(),
@@ -157,16 +164,3 @@ def _segment(gap: SegmentGap) -> dict[str, Any]:
 
 def _points(share: float) -> float:
     return round(100 * share, 3)
-
-
-def withheld(applications: dict[str, int], at_least: int) -> Collection[str]:
-    """The cells too small to be told, and one more where a single one could be had from the sum of the others.
-
-    >>> sorted(withheld({"taiwan": 3, "foreign": 12, "resident": 900}, 10))
-    ['foreign', 'taiwan']
-    """
-    small = {name for name, count in applications.items() if count < at_least}
-    if len(small) == 1 and len(applications) > 1:
-        rest = sorted((count, name) for name, count in applications.items() if name not in small)
-        small.add(rest[0][1])
-    return small

@@ -61,16 +61,21 @@ def sentence_of(step: Step, catalogue: Catalogue, extent: Extent) -> tuple[str, 
     """A whole step, in Chinese and English."""
     told = [what_to_do(fix, catalogue) for fix in step.fixes]
     departments = dict.fromkeys(filter(None, (department_of(fix, catalogue) for fix in step.fixes)))
-    points, people = points_of(float(step.gain)), extent.a_month(step.applications)
+    points, a_month = points_of(float(step.gain)), extent.a_month(step.applications)
     who_zh = f"；由{'、'.join(departments)}办理" if departments else ""
     who_en = f"; for {', '.join(departments)}" if departments else ""
     forms, at_most = len(step.forms), step.at_most
+    forms_en, often_en = _many(forms, "form"), _many(a_month, "application")
     return (
         f"{'，并'.join(zh for zh, _ in told)}：回填率{'至多' if at_most else ''} {points} 个百分点，"
-        f"涉及 {forms} 张表单、每月 {people:,} 人次{who_zh}。",
+        f"涉及 {forms} 张表单、每月 {a_month:,} 件{who_zh}。",
         f"{' and '.join(en for _, en in told)}: {'at most ' if at_most else ''}{points} points on "
-        f"{forms} form{'' if forms == 1 else 's'}, {people:,} {'person' if people == 1 else 'people'} a month{who_en}.",
+        f"{forms_en}, {often_en} a month{who_en}.",
     )
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def points_of(gain: float) -> str:

@@ -131,9 +131,7 @@ class _Board:
             m4=self._share(self._kept),
             slots=sum(self._weights[each].slots for each in opened),
             forms=tuple(sorted({form for form, each, _ in self._tally.open if each in opened})),
-            applications=sum(
-                count for (_, each), count in self._tally.together.items() if not opened.isdisjoint(each)
-            ),
+            applications=self._tally.applications(opened),
             expected=_expected(self._tally, fixes),
             at_most=any(fix.kind in _KNOWS_THE_ITEM for fix in fixes),
         )

@@ -7,14 +7,12 @@ open has not. Announced maintenance counts neither way.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from field_registry import OutcomeCode
-from field_registry.outcomes import FILLED
 from gateway.records import NO_BOUND_MS, AnswerCount, CallCount
-from gateway.reports.gap_causes import OUTAGES, REGISTERED
+from gateway.reports.gap_causes import OUTAGES
 from gateway.reports.rates import Rate
-from gateway.slots import Snapshot
 from gateway.telemetry.metrics import BOUNDS_MS
 
 _SHARES = (0.5, 0.95, 0.99)
@@ -36,8 +34,8 @@ class Times:
 class SourceLine:
     """One source of the league. `calls`: by outcome, calls not made among them. `available`: of calls, those answered.
 
-    `stale`: of its values in applications read, those older than their freshness. `wrong`: of its values handed in,
-    those that a dispute found wrong; None while that is not known.
+    `stale`: of its values handed in, those older than their freshness. `wrong`: of the same, those that a dispute found
+    wrong; None while that is not known.
     """
 
     source: str
@@ -48,33 +46,18 @@ class SourceLine:
     wrong: Rate | None
 
 
-@dataclass(slots=True, eq=False)
-class Freshness:
-    """Values by source in the applications read, and those that were stale."""
-
-    values: Counter[str] = field(default_factory=Counter)
-    stale: Counter[str] = field(default_factory=Counter)
-
-    def add(self, snapshots: Iterable[Snapshot]) -> None:
-        """Count these applications."""
-        for snapshot in snapshots:
-            for slot in snapshot.slots:
-                if slot.outcome in FILLED and slot.source is not None and slot.tier in REGISTERED:
-                    self.values[slot.source] += 1
-                    self.stale[slot.source] += slot.outcome is OutcomeCode.filled_stale
-
-
 def league(
     calls: Sequence[CallCount],
-    freshness: Freshness,
+    stale: Mapping[str, int],
     delivered: Mapping[str, int],
     confirmed: Mapping[str, int] | None,
     sources: Iterable[str],
 ) -> list[SourceLine]:
     """Every source, the least available first; those never called last.
 
-    `delivered`: its values of tier A and B in applications. `confirmed`: disputes that found it wrong; None: not known.
-    `sources`: all that are registered; others that were called are told of too.
+    `delivered`: its values of tier A and B in applications; `stale`: those of them older than their freshness.
+    `confirmed`: disputes that found it wrong; None: not known. `sources`: all that are registered; others that were
+    called are told of too.
     """
     by_source: dict[str, list[CallCount]] = {source: [] for source in sources}
     for call in calls:
@@ -85,7 +68,7 @@ def league(
             available=_available(its),
             times=times_of([(call.up_to_ms, call.count) for call in its if call.up_to_ms]),
             calls=_by_outcome(its),
-            stale=Rate(freshness.stale[source], freshness.values[source]),
+            stale=Rate(stale.get(source, 0), delivered.get(source, 0)),
             wrong=None if confirmed is None else Rate(confirmed.get(source, 0), delivered.get(source, 0)),
         )
         for source, its in by_source.items()

@@ -4,32 +4,34 @@ from collections import Counter
 from typing import Any
 
 from field_registry import Registry
-from gateway.records import CellFilter, SnapshotFilter
+from gateway.records import CauseFilter, CellFilter
+from gateway.reports.cause_counts import NOWHERE, STALE
 from gateway.reports.gap_report import extent_document
 from gateway.reports.health import LOST_AT_MOST_SECONDS
-from gateway.reports.league import Freshness, SourceLine, Times, league, times_by_form
+from gateway.reports.league import SourceLine, Times, league, times_by_form
 from gateway.reports.measures import COUNTERS
 from gateway.reports.periods import begins, stretches
-from gateway.reports.survey import Period, catalogue_of, survey
+from gateway.reports.survey import Period, Scope, catalogue_of, extent_of, measured
 from gateway.runtime import Runtime
 
-_MOST_READ = 5_000
 _PAGE = 500
 _OFFERED_AB = COUNTERS.index("offered_ab")
 
 
 async def league_report(period: Period, runtime: Runtime) -> dict[str, Any]:
     """Every source with its availability, times, freshness and confirmed errors, the worst first."""
-    store, catalogue, freshness = runtime.store, catalogue_of(runtime), Freshness()
+    store, registry = runtime.store, catalogue_of(runtime).registry
     calls = await store.source_health.calls(period.since, period.until)
-    extent = await survey(SnapshotFilter(), period, freshness.add, catalogue, runtime, most=_MOST_READ)
+    applications = sum(
+        each.applications for each in (await measured("segment", Scope(), period, runtime)).values()
+    )
     confirmed: Counter[str] = Counter()
     for each in await store.disputes.counts(begins(period.since), begins(period.until)):
         confirmed[each.source] += each.confirmed
-    registry = catalogue.registry
-    lines = league(calls, freshness, await _delivered(period, runtime), confirmed, registry.sources)
+    stale, delivered = await _stale(period, runtime), await _delivered(period, runtime)
+    lines = league(calls, stale, delivered, confirmed, registry.sources)
     return {
-        **extent_document(extent),
+        **extent_document(await extent_of(period, applications, runtime)),
         "lost_at_most_seconds": LOST_AT_MOST_SECONDS,
         "sources": [_line(line, registry) for line in lines],
     }
@@ -62,6 +64,15 @@ async def _delivered(period: Period, runtime: Runtime) -> dict[str, int]:
         found.update({key: counts[_OFFERED_AB] for (key,), counts in page})
         after = page[-1][0]
     return found
+
+
+async def _stale(period: Period, runtime: Runtime) -> dict[str, int]:
+    """Of these, the values that were older than their freshness."""
+    wanted = CauseFilter(
+        tuple(stretches(period.since, period.until)), NOWHERE.form, NOWHERE.department, NOWHERE.segment
+    )
+    page = await runtime.store.rollups.causes(wanted, after="", limit=1)
+    return {each.key.source: each.counts[0] for each in page.sums if each.key.kind == STALE}
 
 
 def _line(line: SourceLine, registry: Registry) -> dict[str, Any]:

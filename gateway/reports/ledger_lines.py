@@ -27,18 +27,26 @@ _FETCHING = frozenset({"use", "reread", "notice.given"})
 
 def lines_of(use: Use, language: Language) -> list[str]:
     """The paragraph of one use: when and who; then matter, items, ground and result, each on a line of its own."""
-    told = [
-        *_pair("matter", use.matter, language),
-        *_pair("form", use.form, language),
-        *_pair("roles", say(_COMMA, language).join(use.roles), language),
-        *_pair(_label_of_items(use), _by_source(use.items, language), language),
-        *_pair("refused", _by_reason(use.refused, language), language),
-        *_consent(use, language),
-        *_pair("ground", _grounds(use.ground, language), language),
-        *_pair("result", _result(use, language), language),
-        *_pair("entry", use.entry, language),
-    ]
+    told = (
+        say(LABELS[label], language) + say(_COLON, language) + content
+        for label, content in facts_of(use, language)
+    )
     return [_heading(use, language), *(f"    {line}" for line in told)]
+
+
+def facts_of(use: Use, language: Language) -> list[tuple[str, str]]:
+    """What is told of a use, in order: a key of `LABELS`, and what stands behind it; what is empty is left out."""
+    return [
+        *_pair("matter", use.matter),
+        *_pair("form", use.form),
+        *_pair("roles", say(_COMMA, language).join(use.roles)),
+        *_pair(_label_of_items(use), _by_source(use.items, language)),
+        *_pair("refused", _by_reason(use.refused, language)),
+        *_consent(use, language),
+        *_pair("ground", _grounds(use.ground, language)),
+        *_pair("result", _result(use, language)),
+        *_pair("entry", use.entry),
+    ]
 
 
 def _label_of_items(use: Use) -> str:
@@ -54,9 +62,9 @@ def _heading(use: Use, language: Language) -> str:
     return f"{at}  {use.who}{say(_BRACKETS, language, who) if who else ''}"
 
 
-def _pair(label: str, content: str, language: Language) -> Iterator[str]:
+def _pair(label: str, content: str) -> Iterator[tuple[str, str]]:
     if content:
-        yield say(LABELS[label], language) + say(_COLON, language) + content
+        yield label, content
 
 
 def _by_source(items: Sequence[UsedItem], language: Language) -> str:
@@ -85,14 +93,14 @@ def _names(items: Iterable[UsedItem], language: Language) -> str:
     return say(_COMMA, language).join(dict.fromkeys(each.name for each in items))
 
 
-def _consent(use: Use, language: Language) -> Iterator[str]:
+def _consent(use: Use, language: Language) -> Iterator[tuple[str, str]]:
     """What else a consent says."""
     result = use.result
-    yield from _pair("denied", _names(result.denied, language), language)
-    yield from _pair("recipients", say(_COMMA, language).join(result.recipients), language)
+    yield from _pair("denied", _names(result.denied, language))
+    yield from _pair("recipients", say(_COMMA, language).join(result.recipients))
     if result.until:
         until = datetime.fromisoformat(result.until).astimezone(_SHANGHAI)
-        yield from _pair("until", until.strftime("%Y-%m-%d %H:%M:%S"), language)
+        yield from _pair("until", until.strftime("%Y-%m-%d %H:%M:%S"))
 
 
 def _grounds(grounds: Sequence[UsedGround], language: Language) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gateway.reports.ledger_words import DISPOSITIONS, LABELS, Language, say
+from gateway.slots import from_facts
 
 Leaf = Mapping[str, Any]
 
@@ -17,8 +18,9 @@ def handed_in_text(
     `is_theirs`: whether a field, by its path, is about whoever the ledger is of. Left open is not told.
     """
     counts: Counter[str] = Counter()
-    for disposition, *_, slots in leaf.get("slots") or ():
-        counts[disposition] += sum(is_theirs(field) for _, field, _ in slots)
+    counts.update(
+        slot.disposition.value for slot in from_facts(leaf.get("slots") or ()) if is_theirs(slot.field)
+    )
     parts = [
         say(words, language, counts[code])
         + (_disputed(leaf, is_theirs, items, language) if code == "disputed" else "")

@@ -133,6 +133,7 @@ EVENTS: Mapping[str, Words] = {
         "异议逾期未答复，已上报",
         "A dispute was not answered in time and went to the department above",
     ),
+    "dispute.joined": ("就同一异议补充了理由或证据", "More was said in a dispute that was open already"),
     "dispute.referred": ("异议转由其他部门核实", "A dispute was referred to another department"),
     "dispute.corrected": ("异议成立，数据已更正", "A dispute was right, and the data was corrected"),
     "dispute.upheld": ("经核实数据无误，异议未成立", "A disputed value was checked and stands"),
@@ -163,6 +164,8 @@ ABOUT_NOBODY: frozenset[str] = frozenset(
         "keys.rotated",
         "log.refused",
         "log.shard_opened",
+        "log.witness_refused",
+        "operator.beset",
         "operator.changed",
         "operator.locked",
         "operator.logged_in",
@@ -172,6 +175,7 @@ ABOUT_NOBODY: frozenset[str] = frozenset(
         "profile.purged",
         "registry.published",
         "roles.refused",
+        "sealing_key.changed",
         "submissions.purged",
     }
 )

@@ -1,16 +1,13 @@
 """Open statistics: what may be told to everybody, of months that are over, and files to tell it by. Pure.
 
-Nobody can be singled out, for these reasons together: a cell under ten applications is withheld, and with it so many of
-the smallest others that what is withheld never amounts to under ten when it is computed from a total; cells are of one
-dimension alone, never crossed, and no two dimensions are the same under two names (matters are left out beside forms);
-months and days are a fixed grid, published once a month is over for so many days, so that no two publications differ by
-a handful; and no time finer than a day stands in any of them.
+Nobody can be singled out: every number is a sum of whole blocks of ten applications and more, the same blocks whatever
+a table is by and whoever is told (`gateway.reports.withholding`), so that no two tables subtract to a handful; months
+are a fixed grid, published once a month has been over for so many days; nothing is told of a time finer than a month.
 """
 
 import csv
 import hashlib
 import io
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -19,7 +16,7 @@ import orjson
 
 from gateway.reports.measures import Measures
 from gateway.reports.rates import DEFINITION, RATES
-from gateway.reports.withholding import LEAST, withheld
+from gateway.reports.withholding import LEAST
 
 PUBLISHED = ("M3", "M4", "M4a", "M7", "M9")
 """The rates that are published; of others, such as disputes, a single case could be somebody."""
@@ -69,12 +66,6 @@ def next_month(month: date) -> date:
     datetime.date(2027, 1, 1)
     """
     return (month.replace(day=1) + timedelta(days=32)).replace(day=1)
-
-
-def publishable(cells: Mapping[str, Measures]) -> dict[str, Measures | None]:
-    """The cells of one table, None where one must not be published (`gateway.reports.withholding`)."""
-    hidden = withheld({key: measures.applications for key, measures in cells.items()})
-    return {key: None if key in hidden else measures for key, measures in cells.items()}
 
 
 def files_of(published: OpenMonth, imprint: Imprint) -> dict[str, bytes]:

@@ -11,10 +11,11 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from field_registry.outcomes import Disposition, Tier
+from gateway.reports.recount_causes import count_causes
 from gateway.slots import Slot, from_facts
 
 Cell = tuple[str, ...]
-"""By what ("form", "field" …), then the groups of that table."""
+"""By what ("form", "field" …), then the groups of that table; "cause" with its place and what it counts."""
 Counts = Mapping[str, int]
 RECEIVED, CORRECTED = "submission.received", "submission.corrected"
 _BESIDE_UTC = timedelta(hours=8)
@@ -93,11 +94,20 @@ class Recount:
             self._add(cell, whole)
         for cell, of_cell in _slot_cells(leaf["form"][0], slots).items():
             self._add(cell, _counted(of_cell))
+        for cause, counts in count_causes(slots).items():
+            self._add(("cause", *_place(cause[0], leaf), *cause), counts)
 
     def _add(self, cell: Cell, counts: Counts) -> None:
         kept = self._cells[cell]
         for name, each in counts.items():
             kept[name] += each
+
+
+def _place(kind: str, leaf: Mapping[str, Any]) -> tuple[str, str, str, str]:
+    """Form, matter, department and segment, as far as cells of that kind tell them apart whatever the period."""
+    if kind == "stale":
+        return "", "", "", ""
+    return leaf["form"][0], leaf["matter"], leaf["department"], "" if kind == "seen" else leaf["segment"]
 
 
 def is_sealed(leaf: Mapping[str, Any]) -> bool:
@@ -198,9 +208,9 @@ def _names_of_identity(slot: Slot) -> Iterator[str]:
 def differences(
     log: Mapping[Cell, Counts], rollups: Mapping[Cell, Counts], *, most: int = 20
 ) -> list[Difference]:
-    """The first numbers that differ, in order of cell; none where both are equal to the slot."""
+    """The first numbers that differ, in order of cell, causes last; none where both are equal to the slot."""
     found: list[Difference] = []
-    for cell in sorted(log.keys() | rollups.keys()):
+    for cell in sorted(log.keys() | rollups.keys(), key=lambda cell: (cell[0] == "cause", cell)):
         here, there = log.get(cell, {}), rollups.get(cell, {})
         for name in sorted(here.keys() | there.keys()):
             if here.get(name, 0) != there.get(name, 0):

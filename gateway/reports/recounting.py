@@ -14,8 +14,9 @@ from gateway.audit.looking import note_look
 from gateway.audit.noting import ITSELF
 from gateway.audit.tree import unpack_entries
 from gateway.errors import CannotOpen, NotFound
-from gateway.records import CellFilter, Entry, EntryFilter, EntryKind
+from gateway.records import CAUSE_COUNTERS, CauseFilter, CauseSum, CellFilter, Entry, EntryFilter, EntryKind
 from gateway.reports.backfill import BY
+from gateway.reports.cause_counts import SEEN
 from gateway.reports.folding import fold_waiting
 from gateway.reports.measures import COUNTERS
 from gateway.reports.periods import begins, stretches
@@ -35,7 +36,7 @@ Leaf = Mapping[str, Any]
 Progress = Callable[[int], None]
 _KINDS = {EntryKind.submission_received: RECEIVED, EntryKind.submission_corrected: CORRECTED}
 _LOOKED_AT, _FOUND = 20_000, 500
-_GROUPS = 5_000
+_GROUPS, _PLACES = 5_000, 200
 _EARLY = timedelta(minutes=5)
 _TABLES = tuple(name for name in BY if name != "day")
 
@@ -205,4 +206,27 @@ async def _kept(since: date | None, until: date | None, runtime: Runtime) -> Map
                     counter: each for counter, each in zip(COUNTERS, counts, strict=True) if each
                 }
             after = page[-1][0]
+    await _keep_causes(kept, CauseFilter(period), runtime)
     return kept
+
+
+async def _keep_causes(kept: dict[Cell, Counts], wanted: CauseFilter, runtime: Runtime) -> None:
+    after: str | None = "" if wanted.stretches else None
+    while after is not None:
+        page = await runtime.store.rollups.causes(wanted, after=after, limit=_PLACES)
+        for each in page.sums:
+            cell = _cell(each)
+            kept[cell] = _sum(kept.get(cell, {}), dict(zip(CAUSE_COUNTERS, each.counts, strict=True)))
+        after = page.after
+
+
+def _cell(of: CauseSum) -> Cell:
+    # By day, what was seen is not told apart by segment; a period may be of days and of months.
+    place = of.place._replace(segment="") if of.key.kind == SEEN else of.place
+    return ("cause", *place, *of.key)
+
+
+def _sum(one: Counts, other: Counts) -> Counts:
+    return {
+        name: each for name in one.keys() | other.keys() if (each := one.get(name, 0) + other.get(name, 0))
+    }

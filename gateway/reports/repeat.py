@@ -5,7 +5,7 @@ edited though its value could have been had; every one is a person who typed it 
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -14,13 +14,11 @@ from field_registry.outcomes import Disposition, OutcomeCode
 from field_registry.words import Word
 from forms.definition import Form
 from forms.once_only import HeldItems
+from gateway.records import CauseSum
+from gateway.reports.cause_counts import AGAIN, SLOT
 from gateway.reports.gap_causes import OUTAGES, Catalogue
-from gateway.reports.periods import day_of
+from gateway.reports.measures import Measures
 from gateway.reports.rates import Rate
-from gateway.slots import Slot, Snapshot
-
-_AGAIN = frozenset({Disposition.typed, Disposition.edited})
-_BY_HAND = _AGAIN | {Disposition.disputed}
 
 
 class Advice(Word):
@@ -40,22 +38,25 @@ class Advice(Word):
 
 @dataclass(slots=True)
 class Again:
-    """How often one field was asked again. `applications`: in which; a repeating group asks several times in one."""
+    """How often one field was asked again. `applications`: in which; a repeating group asks several times in one.
+
+    `newest`: the last start of a cell that counts it, as the roll-ups keep it: of a day, or of a whole month.
+    """
 
     times: int = 0
     applications: int = 0
     edited: int = 0
-    last: date = date.min
+    newest: int = 0
     outcomes: Counter[OutcomeCode] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Department:
     """One office's applications: slots asked again, and all that were filled in by hand."""
 
-    applications: int = 0
-    again: int = 0
-    by_hand: int = 0
+    applications: int
+    again: int
+    by_hand: int
 
     @property
     def m7(self) -> Rate:
@@ -69,37 +70,40 @@ Place = tuple[str, str, str]
 
 @dataclass(slots=True, eq=False)
 class RepeatTally:
-    """What the report counts of applications. `departments`: that submitted; `places`: where it was asked again."""
+    """What the report counts, of roll-ups. `departments`: that submitted; `places`: where it was asked again."""
 
     departments: dict[str, Department] = field(default_factory=dict)
     places: dict[Place, Again] = field(default_factory=dict)
 
-    def add(self, snapshots: Iterable[Snapshot]) -> None:
-        """Count these applications; tests are not counted."""
-        for snapshot in snapshots:
-            if not snapshot.is_test:
-                self._application(snapshot)
+    def rates(self, departments: Mapping[str, Measures]) -> None:
+        """Count whole applications, by department."""
+        self.departments.update(
+            {
+                name: Department(each.applications, each.missed, each.manual)
+                for name, each in departments.items()
+            }
+        )
 
-    def _application(self, snapshot: Snapshot) -> None:
-        office = self.departments.setdefault(snapshot.department, Department())
-        office.applications += 1
-        met: set[Place] = set()
-        for slot in snapshot.slots:
-            office.by_hand += slot.disposition in _BY_HAND
-            if slot.obtainable and slot.disposition in _AGAIN:
-                office.again += 1
-                place = snapshot.department, snapshot.form, slot.field
-                _count(self.places.setdefault(place, Again()), slot, day_of(snapshot.at))
-                met.add(place)
-        for place in met:
-            self.places[place].applications += 1
+    def take(self, sums: Iterable[CauseSum]) -> None:
+        """Count these sums."""
+        for each in sums:
+            if is_again(each):
+                place = each.place.department, each.place.form, each.key.field
+                _count(self.places.setdefault(place, Again()), each)
 
 
-def _count(again: Again, slot: Slot, on: date) -> None:
-    again.times += 1
-    again.edited += slot.disposition is Disposition.edited
-    again.outcomes[slot.outcome] += 1
-    again.last = max(again.last, on)
+def is_again(of: CauseSum) -> bool:
+    """Whether these slots were typed or edited though they could have been had."""
+    return of.key.kind == SLOT and "o" in of.key.marks and Disposition(of.key.disposition) in AGAIN
+
+
+def _count(again: Again, of: CauseSum) -> None:
+    slots, _, _, asked = of.counts
+    again.times += slots
+    again.applications += asked
+    again.edited += slots if of.key.disposition == Disposition.edited.value else 0
+    again.outcomes[OutcomeCode(of.key.outcome)] += slots
+    again.newest = max(again.newest, of.newest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,7 @@ class RepeatRow:
     """One field that asks again for what is held. `item`: what it is, `owner`: whose, `sources`: ids that hold it.
 
     `label`: the field's; its path where the newest form has none such. `outcome`: the most frequent at resolve.
+    `last`: the day on which it was asked last; None while only the month is known.
     """
 
     department: str
@@ -119,6 +124,7 @@ class RepeatRow:
     again: Again
     outcome: OutcomeCode
     advice: Advice
+    last: date | None
 
 
 def rows_of(tally: RepeatTally, catalogue: Catalogue) -> list[RepeatRow]:
@@ -150,7 +156,18 @@ def _row(place: Place, again: Again, catalogue: Catalogue) -> RepeatRow:
         again=again,
         outcome=outcome,
         advice=advice,
+        last=day_named(again.newest),
     )
+
+
+def day_named(start: int) -> date | None:
+    """The day that the start of a cell names; None for that of a month.
+
+    >>> day_named(20261121), day_named(20261100)
+    (datetime.date(2026, 11, 21), None)
+    """
+    day = start % 100
+    return date(start // 10_000, start // 100 % 100, day) if day else None
 
 
 def _advice(again: Again, outcome: OutcomeCode) -> Advice:

@@ -1,15 +1,28 @@
 """The report of repeat collection over a period: read, count, and say it as data."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
 from typing import Any
 
-from gateway.records import SnapshotFilter
+from gateway.records import CauseFilter, Stretch
 from gateway.reports.gap_causes import Catalogue
-from gateway.reports.gap_report import MOST_READ, extent_document
+from gateway.reports.gap_report import extent_document
+from gateway.reports.measures import Measures
+from gateway.reports.outside_causes import survey_outside
+from gateway.reports.periods import DAY
 from gateway.reports.rates import DEFINITION, Rate
-from gateway.reports.repeat import Advice, RepeatRow, RepeatTally, rows_of
-from gateway.reports.survey import Extent, Period, catalogue_of, survey
+from gateway.reports.repeat import Advice, RepeatRow, RepeatTally, day_named, is_again, rows_of
+from gateway.reports.survey import (
+    Extent,
+    Period,
+    Progress,
+    Scope,
+    catalogue_of,
+    extent_of,
+    measured,
+    survey,
+)
 from gateway.runtime import Runtime
 
 _ADVICE: dict[Advice, tuple[str, str]] = {
@@ -36,6 +49,9 @@ _ADVICE: dict[Advice, tuple[str, str]] = {
 }
 
 
+_PLACES = 500
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class RepeatReport:
     """Everything the report says; `rows` begins with what cost most."""
@@ -47,17 +63,64 @@ class RepeatReport:
 
 
 async def repeat_report(
-    wanted: SnapshotFilter,
+    scope: Scope,
     period: Period,
     runtime: Runtime,
     *,
-    most: int = MOST_READ,
-    progress: Callable[[int], None] = lambda _: None,
+    skip: int = 0,
+    limit: int | None = None,
+    progress: Progress = lambda _: None,
 ) -> RepeatReport:
-    """The report of those applications. Raises `StoreUnavailable`."""
+    """The report of those applications; of the rows to be shown, the day each was asked last is looked up.
+
+    Raises `StoreUnavailable`.
+    """
     catalogue, tally = catalogue_of(runtime), RepeatTally()
-    extent = await survey(wanted, period, tally.add, catalogue, runtime, most=most, progress=progress)
+    await survey(scope, period, tally.take, runtime, catalogue=catalogue, progress=progress)
+    tally.rates(await measured("department", scope, period, runtime))
+    applications = sum(each.applications for each in tally.departments.values())
+    rows = rows_of(tally, catalogue)
+    until = len(rows) if limit is None else skip + limit
+    rows[skip:until] = await _dated(rows[skip:until], runtime)
+    return RepeatReport(await extent_of(period, applications, runtime), tally, rows, catalogue)
+
+
+async def repeat_report_outside(scope: Scope, period: Period, runtime: Runtime) -> RepeatReport:
+    """The report as others than the hall are told it, of whole months; the last day of a row is not told."""
+    catalogue, tally = catalogue_of(runtime), RepeatTally()
+    whole = await survey_outside(scope, period, tally.take, runtime, catalogue)
+    for cell in whole.table("department"):
+        if cell.measures is not None and scope.form is None:
+            tally.rates({cell.key: cell.measures})
+    measures = whole.total(scope.form).measures or Measures()
+    if scope.form is not None and scope.department is not None and measures.applications:
+        tally.rates({scope.department: measures})
+    extent = await extent_of(period, measures.applications, runtime)
     return RepeatReport(extent, tally, rows_of(tally, catalogue), catalogue)
+
+
+async def _dated(rows: Sequence[RepeatRow], runtime: Runtime) -> list[RepeatRow]:
+    """The same with the day each was asked last; of whole months the roll-ups keep it by day only."""
+    wanted = {(row.department, row.form, row.again.newest) for row in rows if row.last is None}
+    days: dict[tuple[str, str, str], date] = {}
+    for department, form, month in sorted(wanted):
+        of_month = CauseFilter((Stretch(DAY, month, month + 100),), form, department)
+        days |= {(department, form, field): day for field, day in await _newest(of_month, runtime)}
+    return [
+        row if row.last else replace(row, last=days.get((row.department, row.form, row.field)))
+        for row in rows
+    ]
+
+
+async def _newest(wanted: CauseFilter, runtime: Runtime) -> Iterable[tuple[str, date]]:
+    found: dict[str, int] = {}
+    after: str | None = ""
+    while after is not None:
+        page = await runtime.store.rollups.causes(wanted, after=after, limit=_PLACES)
+        for each in filter(is_again, page.sums):
+            found[each.key.field] = max(found.get(each.key.field, 0), each.newest)
+        after = page.after
+    return [(field, day) for field, start in found.items() if (day := day_named(start)) is not None]
 
 
 def repeat_document(
@@ -105,7 +168,7 @@ def _row(row: RepeatRow, report: RepeatReport) -> dict[str, Any]:
         "times": row.again.times,
         "times_a_month": report.extent.a_month(row.again.times),
         "applications": row.again.applications,
-        "last_seen": row.again.last.isoformat(),
+        "last_seen": row.last.isoformat() if row.last is not None else None,
         "outcome": row.outcome.value,
         "advice": row.advice.value,
         "what": zh,

@@ -57,7 +57,7 @@ def _about(gathered: Gathered, made_at: datetime) -> Sheet:
         ("生成时间（UTC）", "made at, UTC", made_at.astimezone(UTC).replace(microsecond=0)),
         ("申请件数", "applications", total.applications if total is not None else 0),
         ("尚未计入的申请", "applications not counted yet", gathered.backfill.waiting),
-        ("缺口分析所读申请", "applications read for the gaps", gathered.gaps["applications"]["read"]),
+        ("缺口分析所计申请", "applications counted for the gaps", gathered.gaps["applications"]["counted"]),
     ]  # fmt: skip
     rates: list[tuple[str, str, Cell]] = [
         (f"{name} {defined.zh}", defined.en, "倍数 factor" if defined.is_factor else "比率 share")
@@ -132,12 +132,12 @@ def _steps(gaps: Mapping[str, Any]) -> Sheet:
         Column("单独增益", "gain alone", 12),
         Column("字段次数", "slots", 12),
         _APPLICATIONS,
-        Column("每月人次", "people a month", 12),
+        Column("每月件数", "applications a month", 12),
         Column("表单数", "forms", 10),
     )
     rows = [
         tuple(step[name] for name in ("rank", "sentence", "sentence_en", "points", "points_alone", "slots",
-                                      "applications", "people_a_month", "form_count"))
+                                      "applications", "applications_a_month", "form_count"))
         for step in gaps["steps"]
     ]  # fmt: skip
     note = "增益依次累计，不同于各自单独测算之和。Each gain is on top of those above; single gains do not add up to it."

@@ -11,14 +11,15 @@ more than one application, and would cost as many rows as there are slots.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
 from field_registry.outcomes import Disposition, Tier
-from gateway.records import Countable, Delta, RollupKey
+from gateway.records import CauseDelta, Countable, Counted, Delta, RollupKey
+from gateway.reports.cause_counts import CauseCells, Group
 from gateway.reports.measures import COUNTERS, Measures, kind_measures, of_application
 from gateway.reports.periods import DAY, MONTH, number_of
 from gateway.reports.rates import DEFINITION
@@ -42,12 +43,12 @@ Bucket = tuple[str, str, str, int, str, str, str]
 """Cells that differ in their key alone: dimension, grain, form, start, segment, department, matter."""
 
 
-def count(snapshots: Iterable[Countable]) -> list[Delta]:
-    """What these snapshots add to cells, by key. Test applications and other definitions add nothing."""
+def count(snapshots: Iterable[Countable]) -> Counted:
+    """What these snapshots add to cells. Test applications and other definitions add nothing."""
     cells = Cells()
     for each in snapshots:
         cells.add(each)
-    return cells.deltas()
+    return cells.counted()
 
 
 class _Found(NamedTuple):
@@ -66,15 +67,18 @@ class Cells:
         self._typed: set[int] = set()
         self._manual: set[int] = set()
         self._cells: dict[Bucket, dict[str, Cell]] = {}
+        self._causes = CauseCells()
 
     def __len__(self) -> int:
-        return sum(map(len, self._cells.values()))
+        return sum(map(len, self._cells.values())) + len(self._causes)
 
     def add(self, counted: Countable) -> None:
         """Count one snapshot."""
         if counted.is_test or counted.definition != DEFINITION:
             return
-        found = self._found(counted.facts)
+        groups = orjson.loads(counted.facts)
+        self._causes.add(counted, groups)
+        found = self._found(groups)
         form, segment, department = counted.form, counted.segment, counted.department
         for grain in (DAY, MONTH):
             start = number_of(counted.on, grain)
@@ -84,21 +88,31 @@ class Cells:
             self._add_slots(("item", grain, "", start, *whom), found.items, counted.sign)
             self._add_slots(("source", grain, "", start, *whom), found.sources, counted.sign)
 
-    def deltas(self) -> list[Delta]:
-        """What every cell is to be added, by key."""
-        units = self._units()
-        return sorted(
-            (RollupKey(dimension, grain, form, key, start, segment, department, matter), _sum(cell, units))
-            for (dimension, grain, form, start, segment, department, matter), cells in self._cells.items()
-            for key, cell in cells.items()
-        )
+    def counted(self) -> Counted:
+        """What every cell is to be added."""
+        return Counted(list(self.deltas()), list(self._causes.deltas()))
 
-    def _found(self, facts: bytes) -> _Found:
+    def causes(self) -> Iterator[CauseDelta]:
+        """What every cell of causes is to be added, as they are taken: all at once would be held in memory."""
+        return self._causes.deltas()
+
+    def deltas(self) -> Iterator[Delta]:
+        """What every cell of rates is to be added, bucket by bucket, as they are taken."""
+        units = self._units()
+        for bucket in sorted(self._cells):
+            dimension, grain, form, start, *whom = bucket
+            for key in sorted(self._cells[bucket]):
+                yield (
+                    RollupKey(dimension, grain, form, key, start, *whom),
+                    _sum(self._cells[bucket][key], units),
+                )
+
+    def _found(self, groups: Iterable[Group]) -> _Found:
         whole: dict[int, int] = {}
         fields: dict[str, Kinds] = {}
         items: dict[str, Kinds] = {}
         sources: dict[str, Kinds] = {}
-        for disposition, _, tier, source, flags, alike in orjson.loads(facts):
+        for disposition, _, tier, source, flags, alike in groups:
             kind = self._number((disposition, tier, flags))
             whole[kind] = whole.get(kind, 0) + len(alike)
             for _, field, item in alike:

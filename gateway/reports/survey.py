@@ -1,26 +1,22 @@
-"""Reading applications for a report: all of them where they are few, else an even part of every day, and it says so.
-
-What roll-ups do not keep (which outcome, which slots together) is only in the snapshots. To read a province's month
-would take hours; a report that must be on a screen reads some thousands, the first of each day.
-"""
+"""Reading the roll-ups for a report on causes: all of a period, some places at a time, and nothing is sampled."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
 
-from gateway.errors import NotFound
-from gateway.records import CellFilter, SnapshotFilter
+from gateway.errors import NotFound, NotValid
+from gateway.records import CauseFilter, CauseSum, CellFilter
 from gateway.reports.gap_causes import Catalogue
-from gateway.reports.measures import COUNTERS
-from gateway.reports.periods import begins, stretches
+from gateway.reports.measures import Measures
+from gateway.reports.periods import is_whole_months, stretches
 from gateway.resolution.compiled import compile_form
 from gateway.runtime import Runtime
-from gateway.slots import Snapshot
 
-_PAGE = 500
+_PLACES = 100
+"""Places to a statement: it must be done in a second or two, however many slots a province has."""
+_GROUPS = 5_000
 _MONTH_DAYS = 30
-_APPLICATIONS = COUNTERS.index("applications")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,79 +33,85 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Whose applications a report is of; None is everybody's. `department`: that handed them in."""
+
+    form: str | None = None
+    department: str | None = None
+    segment: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
-    """How many applications were read, of how many there are. `period`: of what days."""
+    """How many applications a report is of. `waiting`: snapshots handed in that are not counted yet."""
 
     period: Period
-    read: int
-    total: int
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether all were read."""
-        return self.read >= self.total
+    counted: int
+    waiting: int = 0
 
     def a_month(self, count: int) -> int:
-        """That many of the applications read, as so many a month of all."""
-        if not self.read or not self.period.days:
-            return 0
-        return round(count * self.total * _MONTH_DAYS / (self.read * self.period.days))
+        """That many in the period, as so many a month of thirty days."""
+        return round(count * _MONTH_DAYS / self.period.days) if self.period.days else 0
+
+
+Progress = Callable[[int], None]
+"""Called with how many sums have been read."""
+
+
+def require_counted(scope: Scope, period: Period) -> None:
+    """Nothing, or `NotValid`: what sources say is told apart by segment month by month."""
+    if scope.segment is not None and not is_whole_months(period.since, period.until):
+        sentence = (
+            "By segment causes are counted month by month: begin and end with a month, or leave segment out."
+        )
+        finding = {"pointer": "/from", "code": "not_counted_so", "detail": sentence}
+        raise NotValid("not_counted_so", sentence, errors=[finding])
 
 
 async def survey(
-    wanted: SnapshotFilter,
+    scope: Scope,
     period: Period,
-    take: Callable[[Sequence[Snapshot]], None],
-    catalogue: Catalogue,
+    take: Callable[[Sequence[CauseSum]], None],
     runtime: Runtime,
     *,
-    most: int,
-    progress: Callable[[int], None] = lambda _: None,
-) -> Extent:
-    """Hand `take` about `most` applications of that period, at the most; the catalogue knows their forms by then.
+    catalogue: Catalogue | None = None,
+    progress: Progress = lambda _: None,
+) -> None:
+    """Hand `take` every sum of that period; the catalogue knows the forms of what is handed over by then.
 
-    Tests are left out. `progress` is told how many were read so far. Raises `StoreUnavailable`.
+    Raises `NotValid` for what is not counted so, `StoreUnavailable`.
     """
-    read, is_complete = 0, True
-    a_day = max(1, most // max(1, period.days))
-    for number in range(period.days):
-        day = period.since + timedelta(days=number)
-        of_day = replace(wanted, since=begins(day), until=begins(day + timedelta(days=1)))
-        found, has_more = await _first(of_day, a_day, runtime)
-        await learn_forms(catalogue, {each.form for each in found}, runtime)
-        await asyncio.to_thread(take, found)  # the service goes on answering meanwhile
-        read, is_complete = read + len(found), is_complete and not has_more
+    require_counted(scope, period)
+    read = 0
+    async for sums in _pages(scope, period, runtime):
+        if catalogue is not None:
+            await learn_forms(catalogue, {each.place.form for each in sums}, runtime)
+        await asyncio.to_thread(take, sums)  # the service goes on answering meanwhile
+        read += len(sums)
         progress(read)
-    total = read if is_complete else max(read + 1, await _applications(wanted, period, runtime))
-    return Extent(period, read, total)
 
 
-async def _first(wanted: SnapshotFilter, most: int, runtime: Runtime) -> tuple[list[Snapshot], bool]:
-    """The first of those applications, and whether there are more."""
-    found: list[Snapshot] = []
-    after = ""
-    while True:
-        asked = min(_PAGE, most - len(found) + 1)
-        page = await runtime.store.submissions.listing(wanted, after=after, limit=asked)
-        found.extend(page)
-        if len(page) < asked or len(found) > most:
-            break
-        after = page[-1].submission_id
-    return [each for each in found[:most] if not each.is_test], len(found) > most
+async def _pages(scope: Scope, period: Period, runtime: Runtime) -> AsyncIterator[Sequence[CauseSum]]:
+    parts = tuple(stretches(period.since, period.until))
+    wanted = CauseFilter(parts, scope.form, scope.department, scope.segment)
+    after: str | None = "" if parts else None
+    while after is not None:
+        page = await runtime.store.rollups.causes(wanted, after=after, limit=_PLACES)
+        yield page.sums
+        after = page.after
 
 
-async def _applications(wanted: SnapshotFilter, period: Period, runtime: Runtime) -> int:
-    """How many there are, by the roll-ups."""
-    cells = CellFilter(
-        "form",
-        ("segment",),
-        tuple(stretches(period.since, period.until)),
-        form=wanted.form,
-        department=wanted.department,
-        segment=wanted.segment,
-    )
-    sums = await runtime.store.rollups.cells(cells, after=(), limit=_PAGE)
-    return sum(counts[_APPLICATIONS] for _, counts in sums)
+async def measured(by: str, scope: Scope, period: Period, runtime: Runtime) -> dict[str, Measures]:
+    """Whole applications of that period by "segment" or "department", those of nothing left out."""
+    parts = tuple(stretches(period.since, period.until))
+    wanted = CellFilter("form", (by,), parts, scope.form, scope.department, scope.segment)
+    found = await runtime.store.rollups.cells(wanted, after=(), limit=_GROUPS) if parts else ()
+    return {key: Measures(*counts) for (key,), counts in found if any(counts)}
+
+
+async def extent_of(period: Period, applications: int, runtime: Runtime) -> Extent:
+    """So many applications of that period; how many snapshots wait to be counted, of whatever period."""
+    return Extent(period, applications, await runtime.store.rollups.waiting())
 
 
 def catalogue_of(runtime: Runtime) -> Catalogue:
@@ -120,7 +122,7 @@ def catalogue_of(runtime: Runtime) -> Catalogue:
 
 async def learn_forms(catalogue: Catalogue, forms: set[str], runtime: Runtime) -> None:
     """Let the catalogue know these forms, as far as they are published."""
-    for form_id in sorted(forms - catalogue.forms.keys()):
+    for form_id in sorted(forms - catalogue.forms.keys() - {""}):
         try:
             form = await runtime.library.form(form_id, None)
         except NotFound:

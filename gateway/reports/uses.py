@@ -75,8 +75,16 @@ async def ledger_of(
     return Ledger(shown[::-1], max(0, total - len(shown)))
 
 
-async def own_uses(ref: str, runtime: Runtime, *, cursor: str, limit: int, language: Language) -> OwnUses:
-    """What was done with the data of the person of that reference, newest first.
+async def own_uses(
+    ref: str,
+    runtime: Runtime,
+    *,
+    cursor: str,
+    limit: int,
+    language: Language,
+    since: datetime | None = None,
+) -> OwnUses:
+    """What was done with the data of the person of that reference, newest first; nothing from before `since`.
 
     That they looked is an entry too, one in an hour, durable when this returns. Raises `NotValid` for what is no
     cursor of ours, `StoreUnavailable`.
@@ -84,10 +92,12 @@ async def own_uses(ref: str, runtime: Runtime, *, cursor: str, limit: int, langu
     beyond = _position(cursor)
     refs = await documents_of(ref, runtime)
     rows = await entries_about(refs, runtime, beyond=beyond, limit=limit + 1, newest_first=True)
-    told = await _told([entry for _, entry in rows[:limit]], refs, runtime, language)
+    shown = [(place, entry) for place, entry in rows[:limit] if since is None or entry.at >= since]
+    told = await _told([entry for _, entry in shown], refs, runtime, language)
     total = await runtime.store.search.count_about(*refs)
     await _note_own_look(ref, runtime)
-    return OwnUses(told, total, str(rows[limit - 1][0]) if len(rows) > limit else None)
+    has_more = len(rows) > limit == len(shown)
+    return OwnUses(told, total, str(rows[limit - 1][0]) if has_more else None)
 
 
 def _position(cursor: str) -> int | None:

@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
+from field_registry import Ask, Missing, OutcomeCode, Source, Subject
+from field_registry.subjects import ID_TYPE_OF_KIND
 from gateway.resolution.compiled import CompiledForm, Reader, Wanted
 
 Key = tuple[str, str]
@@ -20,6 +21,9 @@ Documents = Mapping[str, tuple[Subject, ...]]
 UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
 _NO_OTHERS: Documents = {}
+MOST_OTHERS = 2
+"""Further documents that a source is asked by, one after the other, where it knows nobody by those before."""
+_TAKEN_BY_ALL = frozenset(ID_TYPE_OF_KIND.values())
 _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that people come with
 
 
@@ -28,7 +32,8 @@ class Call:
     """The asks of one role that go to one source together.
 
     `places`: where they stand in `Asking.asks`. `keys`, `items`: what they ask for, in the same order. `under`: another
-    document of the role's subject that the source is asked by; None is the one that the request names.
+    document of the role's subject that the source is asked by; None is the one that the request names. `others`:
+    further ones that it understands, to be asked by should it know nobody by the first.
     """
 
     source: str
@@ -37,6 +42,7 @@ class Call:
     keys: tuple[Key, ...]
     items: tuple[str, ...]
     under: Subject | None = None
+    others: tuple[Subject, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +71,7 @@ def asking_of(
     if answers:
         return _asking(compiled, subjects, visible, answers)
     kinds = tuple(
-        (subject.kind, subject.id_type) if (subject := subjects.get(role.name)) else None
+        (subject.kind, subject.id_type, not subject.issuer) if (subject := subjects.get(role.name)) else None
         for role in compiled.form.roles
     )
     kept: Asking | None = compiled.askings.get(kinds)
@@ -98,6 +104,7 @@ def _asking(
     readers: list[Reader] = []
     unasked: dict[Key, Missing] = {}
     under: dict[tuple[str, str], Subject] = {}
+    others: dict[tuple[str, str], tuple[Subject, ...]] = {}
     for want in _wanted(compiled, visible, answers):
         subject = subjects.get(want.role)
         if subject is None:
@@ -113,12 +120,14 @@ def _asking(
                 readers.append(reader)
                 if by is not subject:
                     under[source.id, want.role] = by
+                if documents:
+                    others[source.id, want.role] = _others(source, by, documents.get(want.role, ()))
     keys = [(ask.role, ask.item.id) for ask in asks]
     place_of: dict[Key, int] = {}
     for place, key in enumerate(keys):
         place_of.setdefault(key, place)
     rivals = frozenset(key for key, count in Counter(keys).items() if count > 1)
-    return Asking(tuple(asks), tuple(readers), _calls(asks, under), place_of, rivals, unasked)
+    return Asking(tuple(asks), tuple(readers), _calls(asks, under, others), place_of, rivals, unasked)
 
 
 def _wanted(
@@ -140,12 +149,24 @@ def _document(source: Source, subject: Subject, others: Sequence[Subject] | None
     return subject if found == subject else found
 
 
+def _others(source: Source, first: Subject, documents: Sequence[Subject]) -> tuple[Subject, ...]:
+    """The documents to ask by after the first, as many as are worth the time."""
+    rest = [each for each in documents if each != first and _can_answer(source, each)]
+    return tuple(rest[:MOST_OTHERS])
+
+
 def _can_answer(source: Source, subject: Subject) -> bool:
-    is_person = subject.kind is SubjectKind.person
-    return subject.kind in source.kinds and (not is_person or subject.id_type in source.id_types)
+    if subject.issuer and not source.by_issuer:
+        return False  # it would answer by the number alone, whichever country was named
+    is_known = subject.id_type in _TAKEN_BY_ALL or subject.id_type in source.id_types
+    return is_known and subject.kind in source.kinds
 
 
-def _calls(asks: Sequence[Ask], under: Mapping[tuple[str, str], Subject]) -> tuple[Call, ...]:
+def _calls(
+    asks: Sequence[Ask],
+    under: Mapping[tuple[str, str], Subject],
+    others: Mapping[tuple[str, str], tuple[Subject, ...]],
+) -> tuple[Call, ...]:
     together: dict[tuple[str, str], list[int]] = {}
     for place, ask in enumerate(asks):
         together.setdefault((ask.binding.source, ask.role), []).append(place)
@@ -157,6 +178,7 @@ def _calls(asks: Sequence[Ask], under: Mapping[tuple[str, str], Subject]) -> tup
             tuple((role, item) for item in items),
             items,
             under.get((source, role)),
+            others.get((source, role), ()),
         )
         for (source, role), places in together.items()
         for items in [tuple(asks[place].item.id for place in places)]

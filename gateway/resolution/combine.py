@@ -18,7 +18,6 @@ from field_registry.errors import NotNormal
 from field_registry.identifiers import same_identifier
 from field_registry.normalise import is_blank
 from gateway.resolution.asking import Call, Key
-from gateway.resolution.compiled import Reader
 from gateway.resolution.plan import Plan
 from policies import Decision
 from policies.reasons import outcome_of
@@ -112,7 +111,17 @@ class _Reading:
                 continue
             if reply.record is not judged:
                 judged, provenance = reply.record, self._provenance(call, reply.record)
-            answers.append(_read(readers[place], reply.raw, provenance) if provenance else _WRONG_SUBJECT)
+            if provenance is None:
+                answers.append(_WRONG_SUBJECT)
+                continue
+            try:
+                value = readers[place](reply.raw)
+            except NotNormal:
+                answers.append(_INVALID)
+            except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
+                answers.append(_UNREADABLE)
+            else:
+                answers.append(_EMPTY if value is None else Value(value, provenance))
         return answers
 
     def _provenance(self, call: Call, record: Record) -> Provenance | None:
@@ -127,16 +136,6 @@ class _Reading:
     def _names_another(self, call: Call, record: Record) -> bool:
         """Whether the record repeats another document of the same subject, which it may have been asked by."""
         return any(_is_about(each, record.echo) for each in self._plan.documents.get(call.role, ()))
-
-
-def _read(reader: Reader, raw: object, provenance: Provenance) -> Value | Missing:
-    try:
-        value = reader(raw)
-    except NotNormal:
-        return _INVALID
-    except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
-        return _UNREADABLE
-    return _EMPTY if value is None else Value(value, provenance)
 
 
 def _is_about(subject: Subject, echo: object) -> bool:

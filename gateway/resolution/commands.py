@@ -3,16 +3,30 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.records import Actor, Caller
 
 
 class Delivery(StrEnum):
-    """How values travel back: in clear, or masked for display only."""
+    """How values travel back: in clear, masked for display only, or masked and sealed to the receiving department."""
 
     values = "values"
     masked = "masked"
+    sealed = "sealed"
+
+
+class Sealing(Protocol):
+    """Seals to one key of one department."""
+
+    @property
+    def kid(self) -> str:
+        """The key's name, which the department finds its private key by."""
+        ...
+
+    def seal(self, plaintext: bytes, resolution_id: str) -> Mapping[str, str]:
+        """What the answer shows: `jwe`, and what is needed to open and to believe it."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +36,8 @@ class ResolveCommand:
     `version`: None is the newest published. `subjects`: role → wire form of a subject, not yet checked: a bad one
     blanks only its role's fields. `consents`: ids, in the caller's order. `answers`: dotted or nested.
     `language`: "zh" or "en", for messages. `continues`: a resolution of the past whose typed answers are among these.
-    `again`: an application of before that the form is begun from.
+    `again`: an application of before that the form is begun from. `sealing`: to the receiving department, for sealed
+    delivery alone.
     """
 
     form_id: str
@@ -38,3 +53,4 @@ class ResolveCommand:
     language: str = "zh"
     continues: str | None = None
     again: str | None = None
+    sealing: Sealing | None = None

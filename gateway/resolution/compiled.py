@@ -10,6 +10,7 @@ from datetime import date
 from typing import Any
 
 from field_registry import Binding, CodeList, Item, Missing, OutcomeCode, Registry, Source, Tier
+from field_registry.display import SHOWN_AS_IS
 from field_registry.errors import NotNormal
 from field_registry.items import Sensitivity
 from field_registry.normalise import apply_transform, is_blank, normaliser_for
@@ -53,7 +54,8 @@ class CompiledForm:
     """A form version ready to be resolved.
 
     `key_of`: field path → role and item its value comes by; for a column, those of its group's rows.
-    `is_sensitive`: whether any item it asks for is (PIPL art. 28). `scopes`: what older consents are compared with.
+    `shown_as_is`: items whose text is what a person is shown. `is_sensitive`: whether any item it asks for is
+    (PIPL art. 28). `scopes`: what older consents are compared with.
     `askings`: kinds of subjects → what is asked about them while nothing is typed; kept by `asking_of`, not to be read.
     `kept`: what other rooms made of it once, each under a name of its own.
     """
@@ -68,6 +70,7 @@ class CompiledForm:
     key_of: Mapping[str, tuple[str, str]]
     validator: Validator
     tiers: Mapping[str, Tier]
+    shown_as_is: frozenset[str]
     is_sensitive: bool
     scopes: ItemScopes
     askings: dict[object, Any] = field(default_factory=dict, repr=False)
@@ -100,6 +103,7 @@ def compile_form(form: Form, registry: Registry, policy: Policy, on: date) -> Co
         wanted=wanted,
         key_of={line.path: _key_of(line) for line in lines},
         validator=Validator(form.schema or schema_of(form, registry)),
+        shown_as_is=frozenset(want.item.id for want in wanted if want.item.datatype in SHOWN_AS_IS),
         is_sensitive=any(want.item.sensitivity is Sensitivity.sensitive for want in wanted),
         scopes=ItemScopes(registry, on),
         tiers={source.id: source.tier for source in registry.sources.values()},

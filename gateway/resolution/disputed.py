@@ -68,7 +68,17 @@ def without_disputed(body: bytes, disputed: Disputed, registry: Registry, *, eng
         return body
     answer["fields"] |= withheld
     answer["counts"] |= _counted(answer["fields"])
+    if answer.get("sealed") is not None:  # what is sealed cannot be taken out of it
+        answer["sealed"] = None
+        answer["findings"].append(_UNSEALED)
     return orjson.dumps(answer)
+
+
+_UNSEALED = {
+    "pointer": "/sealed",
+    "code": "sealed_withheld",
+    "detail": "A value in it is disputed by now. Resolve again for a sealed answer without that value.",
+}
 
 
 def _group(item_id: str, registry: Registry) -> str:

@@ -49,7 +49,7 @@ def make_header(
         said["consents"] = command.consents
     if command.case:
         said["case_key"] = finding_key("case", command.case, runtime.fingerprint)
-    if command.delivery is Delivery.masked:
+    if command.delivery is not Delivery.values:
         said["offered"] = {each.path: each.value for each in settled.filled.outcomes if each.provenance}
     if plan.answers and plan.compiled.form.groups:
         said["row_keys"] = _row_keys(settled, plan)

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
@@ -158,6 +159,7 @@ def _admit(plan: Plan, who: Identified, view: GateView, runtime: Runtime) -> Pas
     return Passage(who.id, who.request.now, who.command, asked, by_role, keys, acquainted=known)
 
 
+_path_of = attrgetter("path")
 _UNKNOWN = "There is no consent of the id given as number {}; it was not counted."
 
 
@@ -259,7 +261,7 @@ def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
     """Per role, source and decision: role, source, items, allowed, rule, and the ground or the reason."""
     told: list[list[Any]] = []
     for call in plan.asking.calls:
-        of_call = [decisions[place] for place in call.places]
+        of_call = list(map(decisions.__getitem__, call.places))
         together: Mapping[int, tuple[Decision, Sequence[str]]] = {id(of_call[0]): (of_call[0], call.items)}
         if len(set(map(id, of_call))) > 1:  # mostly one: forty asks share two or three decisions
             together = _apart(of_call, call.items)
@@ -288,9 +290,7 @@ def _outcome_entry(
     passage: Passage, settled: Settled, ids: Mapping[str, str], runtime: Runtime, *, discarded: int
 ) -> Entry:
     """What came of every field. `discarded`: how many asks lost their ground between the gates."""
-    fields: dict[OutcomeCode, list[str]] = defaultdict(list)
-    for outcome in settled.filled.outcomes:
-        fields[outcome.outcome].append(outcome.path)
+    fields = _paths_by_outcome(settled)
     return make_entry(
         ids["entry"],
         EntryKind.outcome,
@@ -302,8 +302,9 @@ def _outcome_entry(
             "receipt": ids["receipt"],
             "segment": segment_of_application(passage.plan.subjects).value,
             "delivery": passage.command.delivery.value,
+            **_sealed_to(passage.command),
             "result": "released" if not FILLED.isdisjoint(fields) else "nothing_released",
-            "fields": {code.value: paths for code, paths in fields.items()},
+            "fields": {str(code): paths for code, paths in fields.items()},
             "refusals": sorted({str(each.reason) for each in settled.decisions if not each.allowed}),
             "discarded": discarded,
             # Fewer consents than the intent's: who reads the answer again is judged by these.
@@ -315,6 +316,20 @@ def _outcome_entry(
         sealer=runtime.sealer,
         key=_key(passage),
     )
+
+
+def _sealed_to(command: ResolveCommand) -> dict[str, str]:
+    return {} if command.sealing is None else {"sealed_to": command.sealing.kid}
+
+
+def _paths_by_outcome(settled: Settled) -> dict[OutcomeCode, list[str]]:
+    outcomes = settled.filled.outcomes
+    if len(settled.counts.by_outcome) == 1:  # the good case: everything is filled
+        return {outcomes[0].outcome: list(map(_path_of, outcomes))}
+    fields: dict[OutcomeCode, list[str]] = defaultdict(list)
+    for outcome in outcomes:
+        fields[outcome.outcome].append(outcome.path)
+    return fields
 
 
 def _told_apart(settled: Settled) -> dict[str, Any]:

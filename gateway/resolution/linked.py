@@ -45,7 +45,10 @@ class Acquainted:
     new_subjects: Mapping[str, NewSubject]
 
     def under(self, decisions: Sequence[Decision], view: GateView) -> dict[str, list[str]]:
-        """Role → references of documents that something is taken from beside the one that the request names."""
+        """Role → references of documents that something is taken from beside the one that the request names.
+
+        Those too that a source may be asked by after the first: it is written before anybody is asked.
+        """
         taken: dict[str, set[str]] = {}
         for call in self.plan.asking.calls:
             allowed = [decisions[place] for place in call.places if decisions[place].allowed]
@@ -54,6 +57,7 @@ class Acquainted:
                 refs |= self._given(call.role, allowed, view)
                 if call.under is not None:
                     refs.add(self.named[call.under])
+                refs.update(self.named[each] for each in call.others)
         apart = {role: refs - {view.subject_refs[self.own[role]]} for role, refs in taken.items()}
         return {role: sorted(refs) for role, refs in apart.items() if refs}
 

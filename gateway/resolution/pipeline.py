@@ -9,10 +9,12 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
+from operator import attrgetter
 
 from connectors.gather import Gatherer
 from connectors.protocol import Reply
-from field_registry import Ask, Subject
+from field_registry import Ask, Missing, OutcomeCode, Subject
+from gateway.resolution.asking import MOST_OTHERS
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.gates import Released, note_intent, note_release
@@ -23,6 +25,8 @@ from gateway.resolution.recalling import recall
 from gateway.runtime import Runtime
 from policies import Consent, Decision, Request
 from policies.decide import decide
+
+_is_allowed = attrgetter("allowed")
 
 SourcePool = Gatherer
 """What `pull` asks; the composition root opens one per registry version, without importing `gather` itself."""
@@ -65,16 +69,49 @@ async def pull(
 ) -> dict[int, Reply]:
     """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
     together: dict[tuple[str, Subject], list[int]] = {}
+    asks_of, decision_of = plan.asks.__getitem__, decisions.__getitem__
     for call in plan.asking.calls:
-        allowed = [place for place in call.places if decisions[place].allowed]
+        allowed: Sequence[int] = call.places
+        if not all(map(_is_allowed, map(decision_of, call.places))):
+            allowed = [place for place in call.places if decisions[place].allowed]
         if allowed:
             # Two roles may be the same person: what both want of a source goes out as one call.
             together.setdefault((call.source, call.under or plan.subjects[call.role]), []).extend(allowed)
     if not together:
         return {}
-    asks = {key: [plan.asks[place] for place in places] for key, places in together.items()}
+    asks = {key: list(map(asks_of, places)) for key, places in together.items()}
     said = await runtime.sources.gather(asks, deadline, now)
     replies: dict[int, Reply] = {}
     for key, places in together.items():
         replies.update(zip(places, said[key], strict=True))
+    if plan.documents:
+        for number in range(MOST_OTHERS):
+            replies |= await _pull_by_another(plan, replies, number, deadline, now, runtime)
     return replies
+
+
+async def _pull_by_another(
+    plan: Plan, replies: Mapping[int, Reply], number: int, deadline: float, now: datetime, runtime: Runtime
+) -> dict[int, Reply]:
+    """What sources that knew nobody by any document before say to the next one of the same subject, if it has any.
+
+    A register that takes two kinds of document has filed its holder under the one they came with.
+    """
+    together: dict[tuple[str, Subject], list[int]] = {}
+    for call in plan.asking.calls:
+        asked = [place for place in call.places if place in replies]
+        if number < len(call.others) and asked and all(_is_not_found(replies[place]) for place in asked):
+            together.setdefault((call.source, call.others[number]), []).extend(asked)
+    if not together:
+        return {}
+    asks = {key: [plan.asks[place] for place in places] for key, places in together.items()}
+    said = await runtime.sources.gather(asks, deadline, now)
+    return {
+        place: reply
+        for key, places in together.items()
+        for place, reply in zip(places, said[key], strict=True)
+    }
+
+
+def _is_not_found(reply: Reply) -> bool:
+    return isinstance(reply, Missing) and reply.reason is OutcomeCode.not_found

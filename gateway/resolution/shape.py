@@ -5,7 +5,6 @@ sentence in the caller's language and who can do something about it. Never both,
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +17,7 @@ from forms.outcomes import Counts, FieldOutcome
 from gateway.resolution.again import GROUND, LAST_APPLICATION, RULE
 from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.compiled import CompiledForm
+from gateway.resolution.sealed import sealed_part
 from gateway.resolution.settle import Reoffered, Settled
 from policies import Decision, Ground, ReasonCode
 from policies.mask import mask
@@ -26,9 +26,6 @@ from policies.reasons import sentence_of
 
 # Reading `.value` of an enum is a Python call; these are dictionary look-ups.
 _WORDS: dict[str, str] = {word: word.value for word in (*OutcomeCode, *Tier)}
-_SHOWN_AS_IS = frozenset(
-    {Datatype.text, Datatype.name, Datatype.id_no, Datatype.address, Datatype.uscc, Datatype.phone}
-)
 _LOCKED_TIERS = frozenset({Tier.A, Tier.B})
 _STALE = OutcomeCode.filled_stale
 
@@ -39,7 +36,7 @@ def shape(
     """The answer. `ids`: `resolution`, `receipt` and `entry` references."""
     compiled = settled.plan.compiled
     view = _View(settled, command)
-    return {
+    answer = {
         "id": ids["resolution"],
         "form": {"id": compiled.form.id, "version": compiled.form.version},
         "registry_version": compiled.registry.version,
@@ -50,19 +47,10 @@ def shape(
         "findings": [finding.to_document() for finding in (*settled.plan.findings, *settled.filled.findings)],
         **({} if settled.again is None else {"again": _begun_again(settled.again)}),
     }
-
-
-@dataclass(slots=True, eq=False)
-class _Origin:
-    """What all values of one record under one decision say alike."""
-
-    tier: str
-    locked: bool
-    source: dict[str, str]
-    recorded_at: str | None
-    retrieved_at: str
-    ground: dict[str, Any]
-    rule: str
+    if command.delivery is Delivery.sealed:
+        about = {"department": command.caller.department, "case": command.case}
+        answer["sealed"] = sealed_part(answer, settled, command.sealing, about)
+    return answer
 
 
 class _View:
@@ -72,65 +60,50 @@ class _View:
         self._settled = settled
         self._compiled: CompiledForm = settled.plan.compiled
         self._items = self._compiled.registry.items
-        self._masked = command.delivery is Delivery.masked
+        self._masked = command.delivery is not Delivery.values
         self._english = command.language == "en"
         self._sources: dict[str, dict[str, str]] = {}
         self._instants: dict[datetime, str] = {}
-        self._origins: dict[tuple[int, int], _Origin] = {}
+        self._decisions, self._chosen = settled.decisions, settled.combined.chosen
+        self._key_of = self._compiled.key_of
+        self._shown_as_is = frozenset[str]() if self._masked else self._compiled.shown_as_is
+        self._alike: dict[tuple[int, int], dict[str, Any]] = {}
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Every field of the answer, by its path."""
-        if self._settled.again is not None:
-            return self._fields_again(self._settled.again)
-        return {
-            outcome.path: self._missing(outcome)
-            if outcome.provenance is None
-            else self._filled(outcome, outcome.provenance)
-            for outcome in self._settled.filled.outcomes
-        }
-
-    def _filled(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
-        settled, field = self._settled, outcome.field
-        decision = settled.decisions[settled.combined.chosen[self._compiled.key_of[field.path]]]
-        if decision.ground is None:
-            raise AssertionError(f"{outcome.path}: a value without ground")  # a broken promise
-        together = id(provenance), id(decision)
-        origin = self._origins.get(together)
-        if origin is None:
-            origin = self._origins[together] = self._origin(provenance, decision.rule, decision.ground)
-        item = self._items[field.item or ""]
-        value = outcome.value
-        # The common case is spared a call.
-        is_plain = type(value) is str and item.datatype in _SHOWN_AS_IS
-        display: Any = value if is_plain else display_of(item, value, self._compiled.code_list_of(item))
-        return {
-            "outcome": _WORDS[outcome.outcome],
-            "value": None if self._masked else value,
-            "display": _masked(item, display) if self._masked else display,
-            "tier": origin.tier,
-            "locked": origin.locked if field.locked is None else field.locked,
-            "item": item.id,
-            "source": origin.source,
-            "recorded_at": origin.recorded_at,
-            "retrieved_at": origin.retrieved_at,
-            "stale": outcome.outcome is _STALE,
-            "ground": origin.ground,
-            "rule": origin.rule,
-        }
-
-    def _fields_again(self, again: Reoffered) -> dict[str, dict[str, Any]]:
-        """The same where the form is begun from an application of before; what changed since says so."""
-        fields = {}
+        fields, again = {}, self._settled.again
         for outcome in self._settled.filled.outcomes:
             if outcome.provenance is None:
                 fields[outcome.path] = self._missing(outcome)
-            elif outcome.path in again.offered:
+            elif again is not None and outcome.path in again.offered:
                 fields[outcome.path] = self._offered_again(outcome, outcome.provenance)
             else:
                 fields[outcome.path] = self._filled(outcome, outcome.provenance)
-            if outcome.path in again.changed:
-                fields[outcome.path]["changed"] = True
+        if again is not None:
+            for path in again.changed & fields.keys():
+                fields[path]["changed"] = True
         return fields
+
+    def _filled(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
+        field, value = outcome.field, outcome.value
+        decision = self._decisions[self._chosen[self._key_of[field.path]]]
+        alike = self._alike.get((id(provenance), id(decision)))
+        told = (self._told_alike(outcome.path, provenance, decision) if alike is None else alike).copy()
+        told["item"] = item_id = field.item
+        if type(value) is str and item_id in self._shown_as_is:
+            told["value"] = told["display"] = value  # nearly all: spared the calls
+        else:
+            self._show(told, self._items[item_id or ""], value)
+        if field.locked is not None:
+            told["locked"] = field.locked
+        if outcome.outcome is _STALE:
+            told["outcome"], told["stale"] = _WORDS[_STALE], True
+        return told
+
+    def _show(self, told: dict[str, Any], item: Item, value: Any) -> None:
+        display = display_of(item, value, self._compiled.code_list_of(item))
+        told["value"] = None if self._masked else value
+        told["display"] = _masked(item, display) if self._masked else display
 
     def _offered_again(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
         """A value that the person typed then: like any other of tier C, but that no source gave it."""
@@ -155,16 +128,25 @@ class _View:
             "rule": RULE,
         }
 
-    def _origin(self, provenance: Provenance, rule: str, ground: Ground) -> _Origin:
-        return _Origin(
-            tier=_WORDS[provenance.tier],
-            locked=provenance.tier in _LOCKED_TIERS,
-            source=self._source(provenance.source),
-            recorded_at=provenance.recorded_at.isoformat() if provenance.recorded_at else None,
-            retrieved_at=self._instant(provenance.retrieved_at),
-            ground=_ground(ground),
-            rule=rule,
-        )
+    def _told_alike(self, path: str, provenance: Provenance, decision: Decision) -> dict[str, Any]:
+        """What all values of one record under one decision say alike, in the order of the contract."""
+        if decision.ground is None:
+            raise AssertionError(f"{path}: a value without ground")  # a broken promise
+        told = self._alike[id(provenance), id(decision)] = {
+            "outcome": _WORDS[OutcomeCode.filled],
+            "value": None,
+            "display": None,
+            "tier": _WORDS[provenance.tier],
+            "locked": provenance.tier in _LOCKED_TIERS,
+            "item": None,
+            "source": self._source(provenance.source),
+            "recorded_at": provenance.recorded_at.isoformat() if provenance.recorded_at else None,
+            "retrieved_at": self._instant(provenance.retrieved_at),
+            "stale": False,
+            "ground": _ground(decision.ground),
+            "rule": decision.rule,
+        }
+        return told
 
     def _missing(self, outcome: FieldOutcome) -> dict[str, Any]:
         text = OUTCOME_TEXTS[outcome.outcome]
@@ -251,7 +233,7 @@ def _counts(tally: Counts) -> dict[str, Any]:
         "eligible": tally.eligible,
         "mapped": tally.mapped,
         "filled": tally.filled,
-        "by_outcome": {code.value: number for code, number in tally.by_outcome.items()},
+        "by_outcome": {_WORDS[code]: number for code, number in tally.by_outcome.items()},
     }
 
 

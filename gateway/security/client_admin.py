@@ -19,6 +19,8 @@ from gateway.security.operators import note_refusal
 from gateway.security.registered import read_all
 
 BINDINGS = ("dpop", "mtls")
+_RESERVED = frozenset({ITSELF, "person", "command-line"})
+"""Callers that entries name when no client called: a client of that name would be taken for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,10 @@ async def register_client(
     wanted: Client, jwks: Mapping[str, Any] | None, runtime: Runtime, *, by: str = ITSELF
 ) -> Registration:
     """A new client with those keys, or in development with a secret. Raises `BadRequest`, or `Conflict`."""
+    if wanted.id in _RESERVED:
+        raise BadRequest(
+            "client_id_reserved", f"Entries name {wanted.id!r} where no client called. Choose another id."
+        )
     if any(each.id == wanted.id for each in await read_all(runtime.store.clients)):
         raise Conflict(
             "client_exists", f"There is a client {wanted.id!r}. Give it roles, or choose another id."

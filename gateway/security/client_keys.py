@@ -13,7 +13,8 @@ from gateway.security.jws import Refused, SigningKey
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
 MAX_KEYS = 10
-_PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+PRIVATE_MEMBERS = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
+"""Members of a JWK that must never be handed to us."""
 _SHAPES = "Ed25519 (OKP), P-256 (EC) or RSA of 2048 to 8192 bits"
 
 
@@ -41,12 +42,12 @@ def choose_key(jwks: Mapping[str, Any], kid: object) -> SigningKey:
 def _checked(position: int, entry: object) -> SigningKey:
     if not isinstance(entry, Mapping):
         raise _bad(f"Key {position} is not a JSON object.")
-    if _PRIVATE_MEMBERS & entry.keys():
+    if PRIVATE_MEMBERS & entry.keys():
         raise _bad(
             f"Key {position} holds private or secret parts. Register the public key; treat this one as leaked."
         )
     try:
-        bits = _rsa_bits(entry)
+        bits = rsa_bits(entry)
         # Before the import, which would only warn of a short modulus.
         if bits and not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
             raise _bad(f"Key {position} has {bits} bits. Use {_SHAPES}.")
@@ -76,7 +77,7 @@ def _weaknesses(key: SigningKey) -> Iterator[str]:
         yield "is not for signing"
 
 
-def _rsa_bits(entry: Mapping[str, Any]) -> int:
+def rsa_bits(entry: Mapping[str, Any]) -> int:
     """Bits of an RSA modulus; 0 for other kinds of key."""
     if entry.get("kty") != "RSA":
         return 0

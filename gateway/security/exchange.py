@@ -67,7 +67,8 @@ class PersonTokens:
             _require_portal(client)
             statement = self._believe(token, client)
             await self._once(statement)
-            ref = await self._identified(statement, client)
+            runtime, facts = self._runtime, {"portal": client.id, "acr": statement.acr}
+            ref = await identify(statement.subject, runtime, caller=client.id, facts=facts)
         except (jws.Refused, OAuthError) as error:
             refusal = _invalid_grant(str(error)) if isinstance(error, jws.Refused) else error
             facts = {"reason": refusal.reason}
@@ -106,28 +107,28 @@ class PersonTokens:
         if not await self._runtime.store.replays.add_once(statement.once, statement.until):
             raise jws.Refused("replayed")
 
-    async def _identified(self, statement: Statement, client: Client) -> str:
-        """The person's reference, once the entry that names it is durable.
 
-        Raises `Refused` where two persons claim the document: whose token it would be nobody knows.
-        """
-        runtime, now = self._runtime, self._runtime.clock()
-        key = runtime.subjects.key_of(statement.subject)
-        new = runtime.subjects.new(statement.subject.kind, now)
-        entry_id = runtime.new_reference("aud", now)
+async def identify(subject: Subject, runtime: Runtime, *, caller: str, facts: Mapping[str, str]) -> str:
+    """The reference of a person who has shown who they are, once the entry that names it is durable.
 
-        def write(view: GateView) -> GateWrite[str]:
-            if any(each.is_contested for each in view.linked.get(key, ())):
-                raise jws.Refused("identity_ambiguous")
-            ref = view.subject_refs[key]
-            facts = {"subject": ref, "portal": client.id, "acr": statement.acr}
-            kind = EntryKind.person_identified
-            entry = make_entry(entry_id, kind, now, caller=client.id, request=None, facts=facts)
-            return GateWrite(entry, ref)
+    `facts`: how they did, codes and names of clients alone. Raises `jws.Refused` where two persons claim the document:
+    whose log-in it would be nobody knows.
+    """
+    now, key = runtime.clock(), runtime.subjects.key_of(subject)
+    new = runtime.subjects.new(subject.kind, now)
+    entry_id = runtime.new_reference("aud", now)
 
-        ref = await runtime.ledger.pass_gate(GateRequest((), write, {key: new}))
-        runtime.telemetry.entries(EntryKind.person_identified)
-        return ref
+    def write(view: GateView) -> GateWrite[str]:
+        if any(each.is_contested for each in view.linked.get(key, ())):
+            raise jws.Refused("identity_ambiguous")
+        ref = view.subject_refs[key]
+        kind, told = EntryKind.person_identified, {"subject": ref, **facts}
+        entry = make_entry(entry_id, kind, now, caller=caller, request=None, facts=told)
+        return GateWrite(entry, ref)
+
+    ref = await runtime.ledger.pass_gate(GateRequest((), write, {key: new}))
+    runtime.telemetry.entries(EntryKind.person_identified)
+    return ref
 
 
 def _require_form(form: Mapping[str, str], audience: str) -> str:
@@ -197,7 +198,7 @@ def _subject(sub_id: object) -> Subject:
     if (
         not isinstance(sub_id, dict)
         or sub_id.get("kind") != "person"
-        or set(sub_id) != {"kind", "id_type", "id_no"}
+        or set(sub_id) - {"issuer"} != {"kind", "id_type", "id_no"}
     ):
         raise jws.Refused("subject_malformed")
     try:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -144,9 +145,13 @@ def view(operator: Operator, runtime: Runtime) -> dict[str, Any]:
         "roles": sorted(operator.roles),
         "method": "password" if operator.password_hash else "oidc",
         "created_at": operator.created_at,
-        "locked_until": operator.locked_until,
+        "locked_until": _if_to_come(operator.locked_until, runtime),
         "disabled_at": operator.disabled_at,
     }
+
+
+def _if_to_come(moment: datetime | None, runtime: Runtime) -> datetime | None:
+    return moment if moment is not None and runtime.clock() < moment else None
 
 
 def login_of(operator: Operator, runtime: Runtime) -> str:

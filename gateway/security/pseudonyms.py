@@ -7,6 +7,7 @@ be enumerated, so a plain hash of one is as good as the ID itself. It must not l
 import base64
 import hmac
 from datetime import datetime
+from functools import lru_cache
 from threading import Lock
 
 from field_registry import Subject
@@ -14,7 +15,7 @@ from field_registry.subjects import RESIDENT_ID
 from gateway.randomness import RandomChunks
 from gateway.security.keys import KeyRing
 
-_SHIFTS = range(120, -1, -10)
+_TIME_SHIFTS, _RANDOM_SHIFTS = range(40, -1, -10), range(70, -1, -10)
 _RANDOM = RandomChunks(10)  # 80 bits
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: no I, L, O, U
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two at a time take half as long
@@ -36,7 +37,9 @@ class Pseudonyms:
         # consents, history and erasure.
         id_type = RESIDENT_ID if subject.id_type == _TEMPORARY_RESIDENT_ID else subject.id_type
         # The separator can stand in no kind, type or normalised identifier.
-        message = f"{subject.kind}\x1f{id_type}\x1f{subject.id_no}".encode()
+        # Without one as it ever was: what is stored under it is found by it.
+        issuer = f"\x1f{subject.issuer}" if subject.issuer else ""
+        message = f"{subject.kind}\x1f{id_type}\x1f{subject.id_no}{issuer}".encode()
         return base64.urlsafe_b64encode(hmac.digest(self._key, message, "sha256")).rstrip(b"=").decode()
 
     def fingerprint(self, data: bytes) -> str:
@@ -50,7 +53,15 @@ def new_reference(prefix: str, now: datetime) -> str:
     Of two made by one process in the same millisecond the later one sorts later, by a random step.
     """
     number = _ORDERED.next(int(now.timestamp() * 1000))
-    return f"{prefix}_" + "".join([_PAIRS[number >> shift & 1023] for shift in _SHIFTS])
+    return f"{prefix}_{_time(number >> 80)}" + "".join(
+        [_PAIRS[number >> shift & 1023] for shift in _RANDOM_SHIFTS]
+    )
+
+
+@lru_cache(maxsize=8)
+def _time(millisecond: int) -> str:
+    """The first ten characters: several references are made in the same millisecond."""
+    return "".join([_PAIRS[millisecond >> shift & 1023] for shift in _TIME_SHIFTS])
 
 
 class _Ordered:

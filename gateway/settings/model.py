@@ -153,8 +153,9 @@ class Settings(BaseSettings):
     )
     person_oidc_issuer: Url | None = Field(
         None,
-        description="OpenID issuer at which whoever was sent a link shows who they are; empty asks for the last four "
-        "characters of their document instead, which whoever sent the link knows too.",
+        description="OpenID issuer at which whoever was sent a link shows who they are, and a person logs in to /my. "
+        "Empty offers no /my, and asks whoever was sent a link for the last four characters of their document, which "
+        "whoever sent it knows too.",
     )
     person_oidc_client_id: str = Field("oncegate", min_length=1, description="Our client id at that issuer.")
     person_oidc_client_secret: str | None = Field(
@@ -169,11 +170,62 @@ class Settings(BaseSettings):
         description="Claim that holds the kind of document (GA/T 517); a resident ID where it is absent.",
     )
     person_oidc_id_no_claim: str = Field("id_no", description="Claim that holds the document's number.")
+    person_oidc_id_issuer_claim: str = Field(
+        "id_issuer",
+        description="Claim that holds the country that issued a passport, three letters: two countries give one number "
+        "to two people.",
+    )
     person_oidc_uscc_claim: str = Field(
         "uscc", description="Claim that holds the credit code of the organisation a person answers for."
     )
+    person_session_seconds: int = Field(
+        900,
+        ge=300,
+        le=3600,
+        description="Life of a person's session on their own pages (/my), in seconds; then they log in again.",
+    )
+    person_log_ins_per_minute: int = Field(
+        60,
+        ge=0,
+        le=100_000,
+        description="Log-ins to /my that may be begun or finished from one address in a minute; 0 is no limit. "
+        "Addresses are not told apart behind a proxy.",
+    )
     operator_session_seconds: int = Field(
         900, ge=300, le=900, description="Life of an operator's session, in seconds; then they log in again."
+    )
+    operator_tries: int = Field(
+        5,
+        ge=1,
+        le=100,
+        description="Failed log-ins of an operator from one device or address before it has to wait: half a minute, "
+        "which doubles.",
+    )
+    operator_longest_wait: timedelta = Field(
+        timedelta(minutes=15),
+        ge=timedelta(seconds=30),
+        le=timedelta(days=1),
+        description="Longest wait of one device or address after failed log-ins.",
+    )
+    operator_stranger_tries: int = Field(
+        20,
+        ge=1,
+        le=1_000,
+        description="Failed log-ins of an operator from all places together that they are not known to log in from, "
+        "before such places have to wait; a known device or address never waits for them.",
+    )
+    operator_stranger_wait: timedelta = Field(
+        timedelta(minutes=5),
+        ge=timedelta(seconds=30),
+        le=timedelta(days=1),
+        description="Longest time between two tries of an operator's log-in from places they are not known at.",
+    )
+    operator_known_for: timedelta = Field(
+        timedelta(days=30),
+        ge=timedelta(0),
+        le=timedelta(days=365),
+        description="How long a device or address counts as an operator's own after they logged in from there; P0D "
+        "knows none.",
     )
     oidc_issuer: Url | None = Field(
         None, description="OpenID issuer that logs operators in; empty leaves local accounts only."
@@ -262,6 +314,12 @@ class Settings(BaseSettings):
     )
     dispute_escalated_days: int = Field(
         2, ge=1, le=60, description="Working days given anew each time an unanswered dispute is escalated."
+    )
+    dispute_total_days: int = Field(
+        10,
+        ge=1,
+        le=120,
+        description="Working days from opening that no referral of a dispute to another department goes beyond.",
     )
     dispute_supervisors: dict[str, str] = Field(
         default_factory=dict,
@@ -370,6 +428,27 @@ class Settings(BaseSettings):
     log_witness_keys: tuple[str, ...] = Field(
         (),
         description="Verifier keys of the offices that witness this log; `oncegate audit cosign` takes lines by them.",
+    )
+    log_witnesses: dict[Url, str] = Field(
+        default_factory=dict,
+        description="Witnesses that new checkpoints are handed to (C2SP tlog-witness): address without /add-checkpoint "
+        '→ verifier key, {"https://witness.audit.example": "audit.example/w+…"}.',
+        json_schema_extra={"shown": "none"},
+    )
+    log_witness_seconds: float = Field(
+        30.0, ge=1.0, le=86_400.0, description="How often checkpoints are handed to witnesses, in seconds."
+    )
+    log_witness_lag: timedelta = Field(
+        timedelta(minutes=15),
+        ge=timedelta(seconds=10),
+        le=timedelta(days=7),
+        description="How long a witness may not have cosigned the log as it is before /readyz warns.",
+    )
+    log_witness_quorum: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Witnesses that have to keep up; /readyz warns when they are fewer. 0 asks for no number.",
     )
 
     # --- what is published

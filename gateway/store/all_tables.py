@@ -4,8 +4,10 @@ from gateway.store import (
     dispute_tables,
     health_tables,
     identity_tables,
+    operator_tables,
     profile_tables,
     rollup_tables,
+    sealing_tables,
     submission_tables,
     tables,
 )
@@ -19,5 +21,7 @@ TABLES = (
     submission_tables,
     profile_tables,
     rollup_tables,
+    sealing_tables,
+    operator_tables,
 )
 """The modules that define them."""

@@ -2,15 +2,18 @@
 
 `among`: a list of ids is one parameter, so that the statement is the same text for every list; SQLAlchemy writes an
 expanding `IN` anew for each call. `insert_rows`: SQLAlchemy writes the statement, once, but the rows go to the driver
-past it; it prepares row by row in Python, which was a fifth of what inserting an answer costs.
+past it; it prepares row by row in Python, which was a fifth of what inserting an answer costs. `write_rows`: a few
+rows for several tables are one statement on PostgreSQL, where each costs Python and server 0.2 ms: a lone passage of a
+gate then takes two statements, not five.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, String, Table, Text, bindparam, insert
+from sqlalchemy import Column, Connection, String, Table, Text, Update, bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import StatementError
@@ -20,6 +23,9 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from gateway.store.tables import UtcDateTime
+
+_FEW_ROWS = 8  # in one statement: every number of them is another statement, which the server has to learn
+_NAMED = re.compile(r"%\((\w+)\)s")
 
 
 class _Texts(TypeDecorator[list[str]]):
@@ -62,16 +68,59 @@ def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, A
 
     Safe only for tables whose other columns hold what drivers take as it is: text, bytes, integers.
     """
-    if not rows:
+    write_rows(connection, [(table, rows)])
+
+
+Part = tuple[Table | Update, Sequence[dict[str, Any]]]
+"""Rows and the table they go into, or the update that is done once for each."""
+
+
+def write_rows(connection: Connection, parts: Sequence[Part]) -> None:
+    """Insert rows as `insert_rows` does, into each table its own, in that order; an update is done once for each row.
+
+    Safe only where no part reads what another one writes, foreign keys apart, and no two change one row; and for
+    updates whose parameters drivers take as they are.
+    """
+    texts = [(_text(connection.dialect, what, rows), rows) for what, rows in parts if rows]
+    number = sum(len(rows) for _, rows in texts)
+    if connection.dialect.name == "sqlite" or not 1 < number <= _FEW_ROWS:
+        for text, rows in texts:
+            connection.exec_driver_sql(text, list(rows))
         return
-    statement, times, bind = _insertion(table, tuple(rows[0]), connection.dialect)
+    values = {
+        f"{name}_{part}_{place}": value
+        for part, (_, rows) in enumerate(texts)
+        for place, row in enumerate(rows)
+        for name, value in row.items()
+    }
+    connection.exec_driver_sql(_at_once(tuple((text, len(rows)) for text, rows in texts)), values)
+
+
+@lru_cache(maxsize=128)
+def _at_once(parts: tuple[tuple[str, int], ...]) -> str:
+    # Parts of one statement are done in whatever order; the rows of one INSERT in theirs.
+    single = [each for part, (text, count) in enumerate(parts) for each in _of_rows(text, part, count)]
+    before = ", ".join(f"w{place} AS ({text})" for place, text in enumerate(single[:-1]))
+    return f"WITH {before} {single[-1]}" if before else single[-1]
+
+
+def _of_rows(text: str, part: int, count: int) -> list[str]:
+    head, values, row = text.partition(" VALUES ")
+    rows = [_NAMED.sub(rf"%(\1_{part}_{place})s", row if values else head) for place in range(count)]
+    return [f"{head}{values}{', '.join(rows)}"] if values else rows
+
+
+def _text(dialect: Dialect, what: Table | Update, rows: Sequence[dict[str, Any]]) -> str:
+    if isinstance(what, Update):
+        return _modification(what, dialect)
+    statement, times, bind = _insertion(what, tuple(rows[0]), dialect)
     try:
         for row in rows:
             for name in times:
                 row[name] = bind(row[name])
     except ValueError as error:  # what SQLAlchemy makes of it where it binds
         raise StatementError("naive time", statement, None, error, hide_parameters=True) from error
-    connection.exec_driver_sql(statement, list(rows))
+    return statement
 
 
 @lru_cache(maxsize=32)
@@ -79,5 +128,10 @@ def _insertion(
     table: Table, names: tuple[str, ...], dialect: Dialect
 ) -> tuple[str, tuple[str, ...], Callable[[Any], Any]]:
     times = tuple(name for name in names if isinstance(table.c[name].type, UtcDateTime))
-    statement = insert(table).compile(dialect=dialect, column_keys=list(names))
+    statement = insert(table).inline().compile(dialect=dialect, column_keys=list(names))  # returns nothing
     return str(statement), times, UtcDateTime().bind_processor(dialect)
+
+
+@lru_cache(maxsize=8)
+def _modification(statement: Update, dialect: Dialect) -> str:
+    return str(statement.compile(dialect=dialect))

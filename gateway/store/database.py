@@ -69,6 +69,8 @@ class Database:
         browsing = (sqlite_engine if self.is_sqlite else _postgres_engine)(parsed, pool_size=_BROWSERS)
         self._browser = _Lane(browsing, _BROWSERS, most=_MOST_BROWSING)
         self._outage = _Outage()
+        self.stopped: str | None = None
+        """Why nothing may be written any more; None while it may."""
 
     def for_readers(self) -> Self:
         """The same database for whoever reads the log: it reads on connections that nothing else waits for.
@@ -95,6 +97,8 @@ class Database:
         Cancelling the caller does not undo it. After `StoreUnavailable` nothing was written, unless the database fell
         silent during the very commit: then an entry may tell of something that was not released, never the reverse.
         """
+        if self.stopped is not None:
+            raise refusals.not_written_any_more(self.stopped)
         return await self._run(self._writer, work, writes=True)
 
     async def ping(self) -> None:

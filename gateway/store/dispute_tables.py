@@ -25,6 +25,9 @@ dispute = Table(
     Column("state", String(16), nullable=False),
     Column("opened_at", UtcDateTime, nullable=False),
     Column("due", Date, nullable=False, comment="the working day by whose end"),
+    Column(
+        "first_due", Date, nullable=False, comment="the same as it was when it was opened; it never moves"
+    ),
     Column("entry_id", String(40), nullable=False),
     Column("sealed", LargeBinary, nullable=False, comment="reason, values, evidence; empty once erased"),
     Column("level", Integer, nullable=False, comment="how often it was escalated"),
@@ -65,6 +68,7 @@ dispute_event = Table(
     Column("actor", String(100), nullable=False),
     Column("reason", String(40), nullable=False, comment="a code"),
     Column("entry_id", String(40), nullable=False),
+    Column("submission_id", String(40), comment="that joined the ticket by this step"),
     Column("sealed", LargeBinary, comment="the words; null where there are none, or erased"),
     Index(None, "dispute_id", "id"),
     Index(None, "subject_ref"),

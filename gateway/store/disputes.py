@@ -25,7 +25,15 @@ from sqlalchemy import (
     update,
 )
 
-from gateway.records import Dispute, DisputeCount, DisputeEvent, DisputeState, Entry, Message
+from gateway.records import (
+    Dispute,
+    DisputeCount,
+    DisputeEvent,
+    DisputeJoin,
+    DisputeState,
+    Entry,
+    Message,
+)
 from gateway.store.bulk import among
 from gateway.store.database import Database
 from gateway.store.dispute_tables import dispute, dispute_event, message
@@ -53,9 +61,15 @@ _OPEN_OF = (
 # Others who refer to the row need not wait, only who writes it.
 _LOCK = select(subject.c.erased_at).where(subject.c.ref == bindparam("ref")).with_for_update(key_share=True)
 _MARK = update(subject).where(subject.c.ref == bindparam("marked")).values(disputed=bindparam("open"))
+_ME, _OTHER = subject.alias("me"), subject.alias("other")
+_ALIKE = (
+    select(_OTHER.c.ref)
+    .join_from(_ME, _OTHER, _OTHER.c.linked_to == _ME.c.linked_to)
+    .where(_ME.c.ref == bindparam("ref"))
+)
 _SAME = (
     _JOINED.where(
-        _d.subject_ref == bindparam("ref"),
+        or_(_d.subject_ref == bindparam("ref"), _d.subject_ref.in_(_ALIKE)),
         _d.item == bindparam("item"),
         _d.source == bindparam("source"),
         _d.closed_at.is_(None),
@@ -69,17 +83,46 @@ _DISPUTED = select(subject.c.ref, subject.c.disputed).where(
 )
 
 
+_JOIN = (
+    update(dispute)
+    .where(_d.id == bindparam("ticket"), _d.steps == bindparam("read"), _d.closed_at.is_(None))
+    .values(steps=_d.steps + 1, submission_id=func.coalesce(_d.submission_id, bindparam("linked")))
+)
+
+
 def insert_disputes(connection: Connection, disputes: Sequence[Dispute]) -> None:
-    """Store new tickets; from this transaction's end on, what they are about is withheld."""
+    """Store new tickets; from this transaction's end on, what they are about is withheld.
+
+    Raises `Conflict` for an erased subject, and where a ticket about the same value is open: it is to be joined.
+    """
     if not disputes:
         return
-    connection.execute(insert(dispute), [_row(each) for each in disputes])
-    for ref in sorted(
+    refs = sorted(
         {each.subject_ref for each in disputes}
-    ):  # in one order everywhere: nobody waits in a circle
+    )  # in one order everywhere: nobody waits in a circle
+    for ref in refs:
         if connection.scalar(_LOCK, {"ref": ref}) is not None:
             raise already_recorded()
+    for each in disputes:
+        if connection.execute(_SAME, _about(each)).first() is not None:
+            raise already_recorded()
+        connection.execute(insert(dispute), _row(each))
+    for ref in refs:
         mark_disputed(connection, ref)
+
+
+def join_disputes(connection: Connection, joins: Sequence[DisputeJoin]) -> None:
+    """Add what is said again to tickets that are open; raises `Conflict` where one has moved since it was read."""
+    for ticket, event, is_its in joins:
+        linked = event.submission_id if is_its else None
+        joined = {"ticket": ticket.id, "read": ticket.steps, "linked": linked}
+        if connection.execute(_JOIN, joined).rowcount != 1:
+            raise already_recorded()
+        connection.execute(insert(dispute_event), _event_row(event))
+
+
+def _about(opened: Dispute) -> dict[str, Any]:
+    return {"ref": opened.subject_ref, "item": opened.item, "source": opened.source}
 
 
 def mark_disputed(connection: Connection, ref: str) -> None:
@@ -117,11 +160,10 @@ class SqlDisputes:
 
     async def add(self, opened: Dispute, entry: Entry) -> Dispute:
         """See `gateway.ports.Disputes.add`."""
-        same = {"ref": opened.subject_ref, "item": opened.item, "source": opened.source}
 
         def work(connection: Connection) -> Dispute:
             connection.execute(_LOCK, {"ref": opened.subject_ref})
-            before = connection.execute(_SAME, same).one_or_none()
+            before = connection.execute(_SAME, _about(opened)).one_or_none()
             if before is not None:
                 return _dispute(before)
             write_entries(connection, [entry])
@@ -199,6 +241,8 @@ class SqlDisputes:
         emptied = update(resolution).where(among(resolution.c.id, "ids"), resolution.c.sealed.is_not(None))
 
         def work(connection: Connection) -> bool:
+            if after.closed_at is not None:  # first, as whoever joins it or erases its subject does
+                connection.execute(_LOCK, {"ref": after.subject_ref})
             if connection.execute(moved).rowcount == 0:
                 return False
             write_entries(connection, [entry])
@@ -298,18 +342,28 @@ def _dispute(row: Row[Any]) -> Dispute:
 
 
 def _row(opened: Dispute) -> dict[str, Any]:
-    names = ("id", "subject_ref", "item", "source", "path", "submission_id", "resolution_id", "opened_at")
+    names = (
+        "id",
+        "subject_ref",
+        "item",
+        "source",
+        "path",
+        "submission_id",
+        "resolution_id",
+        "opened_at",
+        "first_due",
+    )
     kept = {name: getattr(opened, name) for name in (*names, "entry_id", "sealed")}
     return {**kept, **_standing(opened)}
 
 
 def _standing(now: Dispute) -> dict[str, Any]:
-    """The columns that steps change."""
+    """The columns that steps change; an application joins by `join_disputes` alone."""
     names = ("department", "due", "level", "reminded_at", "closed_at", "supervisor", "set_at", "steps")
     return {"state": now.state.value, **{name: getattr(now, name) for name in names}}
 
 
 def _event_row(event: DisputeEvent) -> dict[str, Any]:
     names = ("id", "dispute_id", "subject_ref", "at", "step", "department", "due", "level", "actor", "reason")
-    kept = {name: getattr(event, name) for name in (*names, "entry_id", "sealed")}
+    kept = {name: getattr(event, name) for name in (*names, "entry_id", "sealed", "submission_id")}
     return {**kept, "state": event.state.value}

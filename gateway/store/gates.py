@@ -18,11 +18,11 @@ from sqlalchemy.exc import StatementError
 
 from gateway.errors import BadRequest, Conflict
 from gateway.records import Draft, GateRequest, GateView, GateWrite, NewSubject
-from gateway.store.bulk import among, insert_rows
+from gateway.store.bulk import Part, among, write_rows
 from gateway.store.database import Database, refusal_of
 from gateway.store.disputes import of_column
 from gateway.store.linked import NOTHING_LINKED, Disputed, Linked, linked_documents
-from gateway.store.log import write_entries
+from gateway.store.log import entry_rows
 from gateway.store.profiles import note_differences
 from gateway.store.refusals import already_recorded, is_id, used_up
 from gateway.store.submissions import write_submissions
@@ -113,8 +113,7 @@ def _together(requests: Sequence[GateRequest[Any]], connection: Connection) -> S
     held, refs, wrapped, disputed, linked = _read(connection, requests)
     before = dict(held)
     passed = [pass_one(request, held, refs, wrapped, disputed, linked) for request in requests]
-    _take_uses(connection, before, held)
-    _insert(connection, [write for write in passed if isinstance(write, GateWrite)])
+    _write(connection, before, held, [write for write in passed if isinstance(write, GateWrite)])
     return [each.result if isinstance(each, GateWrite) else each for each in passed]
 
 
@@ -128,8 +127,7 @@ def _apart(requests: Sequence[GateRequest[Any]], connection: Connection) -> Sequ
         if isinstance(passed, GateWrite):
             try:
                 with connection.begin_nested():
-                    _take_uses(connection, before, held)
-                    _insert(connection, [passed])
+                    _write(connection, before, held, [passed])
             except (StatementError, UnicodeError, OverflowError, Conflict) as error:
                 refusal = error if isinstance(error, Conflict) else refusal_of(error)
                 if refusal is None:
@@ -256,14 +254,40 @@ def terms_of(agreed: Consent) -> str:
     return orjson.dumps(terms).decode()
 
 
-def _take_uses(connection: Connection, before: Mapping[str, Consent], after: Mapping[str, Consent]) -> None:
-    taken = [
+def _write(
+    connection: Connection,
+    before: Mapping[str, Consent],
+    after: Mapping[str, Consent],
+    writes: Sequence[GateWrite[Any]],
+) -> None:
+    """The uses that were taken, and all that these passages write."""
+    drafts = [write.draft for write in writes if write.draft is not None]
+    links = [
+        {"resolution_id": draft.id, "consent_id": consent_id}
+        for draft in drafts
+        for consent_id in draft.consents
+    ]
+    parts: list[Part] = [
+        (_TAKE, _uses(before, after)),
+        *entry_rows([write.entry for write in writes]),
+        (resolution, [_draft_row(draft) for draft in drafts]),
+        (resolution_consent, links),
+    ]
+    write_rows(connection, parts)
+    _take_often(connection, before, after)
+    note_differences(connection, [each for write in writes for each in write.differences])
+    write_submissions(connection, [write.submission for write in writes if write.submission is not None])
+
+
+def _uses(before: Mapping[str, Consent], after: Mapping[str, Consent]) -> list[dict[str, Any]]:
+    return [
         {"consent_id": consent_id, "left": agreed.standing.uses_left}
         for consent_id, agreed in after.items()
         if agreed is not before[consent_id] and agreed.standing.frequency is None
     ]
-    if taken:
-        connection.execute(_TAKE, taken)
+
+
+def _take_often(connection: Connection, before: Mapping[str, Consent], after: Mapping[str, Consent]) -> None:
     often = [
         {
             "consent_id": consent_id,
@@ -276,20 +300,6 @@ def _take_uses(connection: Connection, before: Mapping[str, Consent], after: Map
     ]
     if often:
         connection.execute(_TAKE_OFTEN, often)
-
-
-def _insert(connection: Connection, writes: Sequence[GateWrite[Any]]) -> None:
-    drafts = [write.draft for write in writes if write.draft is not None]
-    links = [
-        {"resolution_id": draft.id, "consent_id": consent_id}
-        for draft in drafts
-        for consent_id in draft.consents
-    ]
-    write_entries(connection, [write.entry for write in writes])
-    insert_rows(connection, resolution, [_draft_row(draft) for draft in drafts])
-    insert_rows(connection, resolution_consent, links)
-    note_differences(connection, [each for write in writes for each in write.differences])
-    write_submissions(connection, [write.submission for write in writes if write.submission is not None])
 
 
 def _draft_row(draft: Draft) -> dict[str, Any]:

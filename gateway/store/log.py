@@ -9,14 +9,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from gateway.records import Entry, EntryKind
-from gateway.store.bulk import insert_rows
+from gateway.store.bulk import Part, write_rows
 from gateway.store.tables import audit_entry, audit_pending
 
 
 def write_entries(connection: Connection, entries: Sequence[Entry]) -> None:
     """Append entries, and let them wait for their places."""
-    insert_rows(connection, audit_entry, [entry_row(entry) for entry in entries])
-    insert_rows(connection, audit_pending, [{"entry_id": entry.id} for entry in entries])
+    write_rows(connection, entry_rows(entries))
+
+
+def entry_rows(entries: Sequence[Entry]) -> list[Part]:
+    """What `write_rows` wants for it, where more is written at once."""
+    return [
+        (audit_entry, [entry_row(entry) for entry in entries]),
+        (audit_pending, [{"entry_id": entry.id} for entry in entries]),
+    ]
 
 
 def entry_row(entry: Entry) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from gateway.ports import (
     Replays,
     Rollups,
     SealedCells,
+    SealingKeys,
     SourceHealth,
     Subjects,
     Submissions,
@@ -56,6 +57,7 @@ from gateway.store.memory_entry_search import MemoryEntrySearch
 from gateway.store.memory_identities import MemoryIdentities, linked_documents
 from gateway.store.memory_profiles import MemoryProfiles, note_differences
 from gateway.store.memory_rollups import MemoryRollups
+from gateway.store.memory_sealing_keys import MemorySealingKeys
 from gateway.store.memory_source_health import MemorySourceHealth
 from gateway.store.memory_subjects import MemorySubjects
 from gateway.store.memory_submissions import MemorySubmissions, refusal_of, write_submission
@@ -101,9 +103,14 @@ class MemoryStore:
         self.disputes: Disputes = MemoryDisputes(tables)
         self.outbox: Outbox = MemoryOutbox(tables)
         self.identities: Identities = MemoryIdentities(tables)
+        self.sealing_keys: SealingKeys = MemorySealingKeys(tables)
 
     async def ping(self) -> None:
         """Nothing: memory is always there."""
+
+    async def check_schema(self) -> str | None:
+        """None: what is in memory was made by this program."""
+        return None
 
     async def weaknesses(self) -> Sequence[str]:
         """It forgets everything when the process ends."""

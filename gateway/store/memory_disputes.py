@@ -1,10 +1,19 @@
 """Disputes and the outbox in memory."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 
-from gateway.records import Dispute, DisputeCount, DisputeEvent, DisputeState, Entry, Message
+from gateway.records import (
+    Dispute,
+    DisputeCount,
+    DisputeEvent,
+    DisputeJoin,
+    DisputeState,
+    Entry,
+    Message,
+    OpenTicket,
+)
 from gateway.store.memory_identities import alike
 from gateway.store.memory_tables import MemoryTables, empty, page, require_zones
 from gateway.store.refusals import already_recorded
@@ -18,10 +27,9 @@ class MemoryDisputes:
 
     async def add(self, opened: Dispute, entry: Entry) -> Dispute:
         """See `gateway.ports.Disputes.add`."""
-        about = (opened.subject_ref, opened.item, opened.source)
-        for other in sorted(self._tables.disputes.values(), key=lambda each: each.id):
-            if other.closed_at is None and (other.subject_ref, other.item, other.source) == about:
-                return self._told(other)
+        same = open_about(self._tables, opened)
+        if same is not None:
+            return self._told(same)
         self._tables.admit({}, None, entry)
         insert_disputes(self._tables, [opened])
         self._tables.log(entry)
@@ -178,8 +186,54 @@ def require_storable(tables: MemoryTables, disputes: Sequence[Dispute]) -> None:
     for each in disputes:
         is_known = each.subject_ref in tables.subjects.values() and not tables.is_erased(each.subject_ref)
         require_zones(each)
-        if each.id in tables.disputes or not is_known:
+        if each.id in tables.disputes or not is_known or open_about(tables, each) is not None:
             raise already_recorded()
+
+
+def open_about(tables: MemoryTables, opened: Dispute) -> Dispute | None:
+    """The open ticket about the same value, by whichever document of that subject; None when there is none."""
+    refs = set(alike(tables, opened.subject_ref))
+    same = (
+        each
+        for each in tables.disputes.values()
+        if each.closed_at is None
+        and each.subject_ref in refs
+        and (each.item, each.source) == (opened.item, opened.source)
+    )
+    return min(same, key=lambda each: each.id, default=None)
+
+
+def open_tickets(tables: MemoryTables, refs: Iterable[str]) -> tuple[OpenTicket, ...]:
+    """The open tickets about these subjects, as `gateway.records.Submittable` has them."""
+    return tuple(
+        OpenTicket(
+            ref,
+            *(each.id, each.subject_ref, each.item, each.source, each.state, each.department, each.due),
+            *(each.level, each.steps, each.resolution_id, each.submission_id),
+            tables.wrapped.get(each.subject_ref),
+        )
+        for ref in refs
+        for each in tables.disputes.values()
+        if each.closed_at is None and each.subject_ref in alike(tables, ref)
+    )
+
+
+def require_joinable(tables: MemoryTables, joins: Sequence[DisputeJoin]) -> None:
+    """Nothing, or a refusal: one of these tickets has moved since it was read."""
+    for join in joins:
+        found = tables.disputes.get(join.ticket.id)
+        if found is None or found.closed_at is not None or found.steps != join.ticket.steps:
+            raise already_recorded()
+
+
+def join_disputes(tables: MemoryTables, joins: Sequence[DisputeJoin]) -> None:
+    """Add what is said again to tickets that are open, once they were looked at."""
+    require_joinable(tables, joins)
+    for ticket, event, is_its in joins:
+        found = tables.disputes[ticket.id]
+        linked = found.submission_id or (event.submission_id if is_its else None)
+        tables.disputes[ticket.id] = replace(found, steps=found.steps + 1, submission_id=linked)
+        tables.dispute_events[event.id] = event
 
 
 def open_items_of(tables: MemoryTables) -> dict[str, dict[str, str]]:

@@ -1,11 +1,27 @@
 """Roll-ups in memory, under the contract of the SQL ones. A new count stands beside the one that is shown."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 import orjson
 
-from gateway.records import Baseline, CellFilter, CellSum, Countable, Delta, Entry, RollupKey
+from gateway.records import (
+    Baseline,
+    CauseCell,
+    CauseFilter,
+    CausePage,
+    CausePlace,
+    CauseSum,
+    CellFilter,
+    CellSum,
+    Countable,
+    Counted,
+    Entry,
+    RollupKey,
+    Stretch,
+)
 from gateway.reports.periods import day_of
 from gateway.slots import Snapshot, to_facts
 from gateway.store.memory_tables import MemoryTables
@@ -13,7 +29,17 @@ from gateway.store.rollup_cells import merged
 from gateway.store.rollups import LEASE
 
 Key = tuple[str, int]
-Counts = dict[RollupKey, tuple[int, ...]]
+Cells = TypeVar("Cells", RollupKey, CauseCell)
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    cells: dict[RollupKey, tuple[int, ...]] = field(default_factory=dict)
+    causes: dict[CauseCell, tuple[int, ...]] = field(default_factory=dict)
+
+    def add(self, counted: Counted) -> None:
+        _add(self.cells, counted.cells)
+        _add(self.causes, counted.causes)
 
 
 class MemoryRollups:
@@ -21,19 +47,16 @@ class MemoryRollups:
 
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
-        self._live: Counts = {}
-        self._new: Counts = {}
+        self._live, self._new = _Counts(), _Counts()
         self._rebuilding: tuple[str, datetime] | None = None
 
-    async def fold(
-        self, most: int, count: Callable[[Sequence[Countable]], Sequence[Delta]], now: datetime
-    ) -> int:
+    async def fold(self, most: int, count: Callable[[Sequence[Countable]], Counted], now: datetime) -> int:
         """See `gateway.ports.Rollups.fold`."""
         if self._is_held(now):
             return 0
         self._rebuilding = None
         taken = sorted(self._tables.uncounted)[:most]
-        _add(self._live, count(list(self._countables(taken))))
+        self._live.add(count(list(self._countables(taken))))
         for key in taken:
             del self._tables.uncounted[key]
         return len(taken)
@@ -50,16 +73,31 @@ class MemoryRollups:
         """See `gateway.ports.Rollups.cells`."""
         rows = (
             (group, counts)
-            for key, counts in self._live.items()
+            for key, counts in self._live.cells.items()
             if _matches(key, wanted) and (group := _group(key, wanted.by)) > after
         )
         return merged(rows, limit)
+
+    async def causes(self, wanted: CauseFilter, *, after: str, limit: int) -> CausePage:
+        """See `gateway.ports.Rollups.causes`."""
+        places = sorted({cell.place for cell in self._live.causes if _is_wanted(cell.place, wanted)})
+        first = int(after or 0)
+        shown = set(places[first : first + limit])
+        sums: dict[CauseCell, CauseSum] = {}
+        for cell, counts in self._live.causes.items():
+            if cell.place in shown and _lies_in(cell.grain, cell.start, wanted.stretches):
+                group = cell._replace(grain="", start=0)
+                sums[group] = _summed(cell, counts, sums.get(group))
+        return CausePage(
+            [each for each in sums.values() if any(each.counts)],
+            str(first + limit) if len(places) > first + limit else None,
+        )
 
     async def begin_rebuild(self, token: str, now: datetime) -> bool:
         """See `gateway.ports.Rollups.begin_rebuild`."""
         if self._is_held(now):
             return False
-        self._rebuilding, self._new = (token, now), {}
+        self._rebuilding, self._new = (token, now), _Counts()
         return True
 
     async def rebuild_page(self, *, after: Key, limit: int) -> tuple[Sequence[Countable], Key | None]:
@@ -70,19 +108,19 @@ class MemoryRollups:
         ]
         return list(self._countables(keys)), keys[-1] if len(keys) == limit else None
 
-    async def add_rebuilt(self, token: str, deltas: Sequence[Delta], now: datetime) -> bool:
+    async def add_rebuilt(self, token: str, counted: Counted, now: datetime) -> bool:
         """See `gateway.ports.Rollups.add_rebuilt`."""
         if not self._is_of(token):
             return False
         self._rebuilding = token, now
-        _add(self._new, deltas)
+        self._new.add(counted)
         return True
 
     async def end_rebuild(self, token: str) -> bool:
         """See `gateway.ports.Rollups.end_rebuild`."""
         if not self._is_of(token):
             return False
-        self._live, self._new, self._rebuilding = self._new, {}, None
+        self._live, self._new, self._rebuilding = self._new, _Counts(), None
         return True
 
     async def add_baseline(self, baseline: Baseline, entry: Entry) -> None:
@@ -132,16 +170,36 @@ def _countable(sign: int, first: Snapshot, of: Snapshot) -> Countable:
     )
 
 
-def _add(cells: Counts, deltas: Sequence[Delta]) -> None:
+def _add(cells: dict[Cells, tuple[int, ...]], deltas: Iterable[tuple[Cells, Sequence[int]]]) -> None:
     for key, counts in deltas:
         before = cells.get(key)
         cells[key] = tuple(counts) if before is None else tuple(map(int.__add__, before, counts))
 
 
+def _summed(cell: CauseCell, counts: Sequence[int], before: CauseSum | None) -> CauseSum:
+    newest = cell.start if counts[0] > 0 else 0
+    if before is None:
+        return CauseSum(cell.place, cell.key, (counts[0], counts[1], counts[2], counts[3]), newest)
+    slots, applications, leads, asked = map(int.__add__, before.counts, counts)
+    return CauseSum(cell.place, cell.key, (slots, applications, leads, asked), max(before.newest, newest))
+
+
+def _is_wanted(place: CausePlace, wanted: CauseFilter) -> bool:
+    return (
+        wanted.form in (None, place.form)
+        and wanted.department in (None, place.department)
+        and wanted.segment in (None, place.segment)
+    )
+
+
+def _lies_in(grain: str, start: int, stretches: Iterable[Stretch]) -> bool:
+    return any(each.grain == grain and each.begin <= start < each.end for each in stretches)
+
+
 def _matches(key: RollupKey, wanted: CellFilter) -> bool:
     return (
         key.dimension == wanted.dimension
-        and any(each.grain == key.grain and each.begin <= key.start < each.end for each in wanted.stretches)
+        and _lies_in(key.grain, key.start, wanted.stretches)
         and wanted.form in (None, key.form)
         and wanted.department in (None, key.department)
         and wanted.segment in (None, key.segment)

@@ -1,6 +1,6 @@
 """Submissions in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -14,7 +14,13 @@ from gateway.records import (
     TypedAnswers,
 )
 from gateway.slots import Snapshot, from_facts, to_facts
-from gateway.store.memory_disputes import insert_disputes
+from gateway.store.memory_disputes import (
+    insert_disputes,
+    join_disputes,
+    open_tickets,
+    require_joinable,
+    require_storable,
+)
 from gateway.store.memory_profiles import check_values, keep_values
 from gateway.store.memory_tables import MemoryTables, page, require_zones
 from gateway.store.refusals import already_recorded
@@ -43,7 +49,8 @@ class MemorySubmissions:
         for value in standing:
             if value.subject_ref in draft.subjects:
                 held[value.subject_ref] = held.get(value.subject_ref, frozenset()) | {value.item}
-        return Submittable(draft, keys, await self.of_resolution(resolution_id), held)
+        made, tickets = await self.of_resolution(resolution_id), open_tickets(tables, draft.subjects)
+        return Submittable(draft, keys, made, held, tickets)
 
     async def of_resolution(self, resolution_id: str) -> Submission | None:
         """See `gateway.ports.Submissions.of_resolution`."""
@@ -77,6 +84,11 @@ class MemorySubmissions:
             and (wanted.until is None or made.submitted_at < wanted.until)
             and (wanted.item is None or any(slot.item == wanted.item for slot in shot.slots))
         )
+
+    async def resolutions(self, submission_ids: Sequence[str]) -> Mapping[str, str]:
+        """See `gateway.ports.Submissions.resolutions`."""
+        made = self._tables.submissions
+        return {each: made[each].resolution_id for each in submission_ids if each in made}
 
     async def of_subject(self, ref: str, *, after: str, limit: int) -> Sequence[Submission]:
         """See `gateway.ports.Submissions.of_subject`."""
@@ -139,11 +151,9 @@ def check_submission(tables: MemoryTables, write: SubmissionWrite) -> None:
     if taken or (is_empty and not write.was_purged):
         raise already_recorded()
     check_values(tables, write.kept)
-    about = {
-        *(each.subject_ref for each in write.disputes),
-        *(made.roles.values() if write.was_purged else ()),
-    }
-    if any(tables.is_erased(ref) for ref in about):
+    require_storable(tables, write.disputes)
+    require_joinable(tables, write.joins)
+    if write.was_purged and any(tables.is_erased(ref) for ref in made.roles.values()):
         raise already_recorded()
 
 
@@ -157,6 +167,7 @@ def write_submission(tables: MemoryTables, write: SubmissionWrite) -> None:
     _freeze(tables, write.snapshot)
     keep_values(tables, write.kept)
     insert_disputes(tables, write.disputes)
+    join_disputes(tables, write.joins)
 
 
 def empty_submissions(tables: MemoryTables, ref: str, drafts: set[str]) -> None:

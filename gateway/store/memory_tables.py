@@ -23,6 +23,7 @@ from gateway.records import (
     ProfileEnd,
     ProfileValue,
     Publication,
+    SealingKey,
     StoredConsent,
     Submission,
     Tile,
@@ -30,6 +31,7 @@ from gateway.records import (
 )
 from gateway.slots import Snapshot
 from gateway.store.refusals import already_recorded, erased_key, is_id, not_storable
+from gateway.store.tries import TriedFrom
 from policies.consent import Standing
 
 
@@ -63,6 +65,7 @@ class MemoryTables:
     clients: dict[str, Client] = field(default_factory=dict)
     operators: dict[str, Operator] = field(default_factory=dict)
     sessions: dict[str, OperatorSession] = field(default_factory=dict)
+    operator_origins: dict[str, dict[str, TriedFrom]] = field(default_factory=dict)
     subjects: dict[str, str] = field(default_factory=dict)
     first_seen: dict[str, datetime] = field(default_factory=dict)
     wrapped: dict[str, bytes] = field(default_factory=dict)
@@ -86,6 +89,7 @@ class MemoryTables:
     links: dict[str, IdentityLink] = field(default_factory=dict)
     identity_documents: dict[str, IdentityDocument] = field(default_factory=dict)
     profile_ends: dict[str, tuple[datetime, ProfileEnd]] = field(default_factory=dict)
+    sealing_keys: dict[str, SealingKey] = field(default_factory=dict)
 
     def admit(self, table: Mapping[Any, Any], key: object, *records: Any) -> None:
         """Nothing, or why these records cannot be written; `key` is that of the first, in `table`."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
-from gateway.records import Entry, Extension, Head, Place, Tail, Tile
+from gateway.records import Entry, Extension, Head, Place, ProofParts, Tail, Tile
 from gateway.store.memory_tables import MemoryTables, MemoryTree
 from gateway.store.refusals import already_recorded
 from gateway.store.tree import position
@@ -117,6 +117,18 @@ class MemoryTreeLog:
             if entry_id in tree.places:
                 return Place(shard, tree.places.index(entry_id))
         return None
+
+    async def proof_parts(
+        self, entry_id: str, wanted: Callable[[Place, str], Mapping[Tile, int]]
+    ) -> ProofParts | None:
+        """See `gateway.ports.TreeLog.proof_parts`."""
+        place = await self.place_of(entry_id)
+        if place is None:
+            return None
+        cosigned = await self.cosigned(shard=place.shard)
+        covers = cosigned is not None and cosigned[0] > place.index
+        note = cosigned[1] if cosigned and covers else await self.checkpoint(shard=place.shard) or ""
+        return ProofParts(place, note, await self.tiles(list(wanted(place, note)), shard=place.shard))
 
     async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
         """See `gateway.ports.TreeLog.about`."""

@@ -3,23 +3,24 @@
 Only one of two who log in with the same code gets in: the step is a compare-and-set, and it decides.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Delete, Row, delete, insert, or_, select, update
 
-from gateway.records import Entry, Operator, OperatorSession
+from gateway.records import Arrival, Entry, Operator, OperatorSession, Origin, Tried, Waits
 from gateway.store.database import Database
 from gateway.store.log import write_entries
 from gateway.store.memory_tables import MemoryTables, page
+from gateway.store.operator_tables import operator_origin
 from gateway.store.refusals import already_recorded, changed_meanwhile, is_id, require_separate
 from gateway.store.tables import operator, operator_session
+from gateway.store.tries import FORGOTTEN_AFTER, TriedFrom, count_try
 
-LockedUntil = Callable[[int], datetime | None]
-_o, _s = operator.c, operator_session.c
+_o, _s, _p = operator.c, operator_session.c, operator_origin.c
 
 
 class SqlOperators:
@@ -75,26 +76,33 @@ class SqlOperators:
             if connection.execute(replaced).rowcount == 0:
                 raise changed_meanwhile()
             connection.execute(over)
+            if "password_hash" in values:
+                connection.execute(delete(operator_origin).where(_p.operator == read.id))
             write_entries(connection, [entry])
 
         await self._database.write(work)
 
-    async def attempt(self, operator_id: str, now: datetime, *, locked_until: LockedUntil) -> int | None:
+    async def attempt(self, operator_id: str, origin: Origin, now: datetime, *, waits: Waits) -> Tried | None:
         """See `gateway.ports.Operators.attempt`."""
-        may_try = or_(_o.locked_until.is_(None), _o.locked_until <= now)
-        counted = (
-            update(operator)
-            .where(_o.id == operator_id, _o.disabled_at.is_(None), may_try)
-            .values(failed_logins=_o.failed_logins + 1)
-            .returning(_o.failed_logins)
-        )
+        # The row is locked, so that a hundred tries at once are no more than a hundred in a row.
+        asked = select(operator).where(_o.id == operator_id).with_for_update()
 
-        def work(connection: Connection) -> int | None:
-            tries: int | None = connection.scalar(counted)
-            if tries is not None:
-                lock = update(operator).where(_o.id == operator_id).values(locked_until=locked_until(tries))
-                connection.execute(lock)
-            return tries
+        def work(connection: Connection) -> Tried | None:
+            row = connection.execute(asked).one_or_none()
+            if row is None:
+                return None
+            connection.execute(_stale(operator_id, now))
+            places = _places(connection, operator_id, origin)
+            count = count_try(_operator(row), places, origin, now, waits)
+            if count is None:
+                return None
+            after = count.operator
+            counted = {"failed_logins": after.failed_logins, "locked_until": after.locked_until}
+            connection.execute(update(operator).where(_o.id == operator_id).values(counted))
+            _put_places(
+                connection, operator_id, {count.origin: count.place} if count.origin is not None else {}
+            )
+            return count.tried
 
         return await self._database.write(work) if is_id(operator_id) else None
 
@@ -106,9 +114,11 @@ class SqlOperators:
         entry: Entry,
         *,
         password: str | None,
+        arrival: Arrival | None = None,
     ) -> bool:
         """See `gateway.ports.Operators.log_in`."""
-        values: dict[str, Any] = {"failed_logins": 0, "locked_until": None}
+        forgets = arrival is None or arrival.forgets_strangers
+        values: dict[str, Any] = {"failed_logins": 0, "locked_until": None} if forgets else {"id": read.id}
         conditions = [*_as_judged(read), _o.disabled_at.is_(None)]
         if step is not None:
             values["totp_last_step"] = step
@@ -121,6 +131,7 @@ class SqlOperators:
             if connection.execute(entered).rowcount == 0:
                 return False
             connection.execute(insert(operator_session), asdict(session))
+            _put_places(connection, read.id, arrived(arrival, session.created_at))
             write_entries(connection, [entry])
             return True
 
@@ -163,6 +174,37 @@ def _as_judged(read: Operator) -> tuple[ColumnElement[bool], ...]:
         _o.department == read.department,
         _o.password_hash.is_not_distinct_from(read.password_hash),
     )
+
+
+def _stale(operator_id: str, now: datetime) -> Delete:
+    """What `TriedFrom.is_over` says, for every place of an operator."""
+    is_strange = or_(_p.known_until.is_(None), _p.known_until <= now)
+    return delete(operator_origin).where(
+        _p.operator == operator_id, _p.seen_at <= now - FORGOTTEN_AFTER, is_strange
+    )
+
+
+def _places(connection: Connection, operator_id: str, origin: Origin) -> dict[str, TriedFrom]:
+    keys = [each for each in (origin.device, origin.address) if each is not None]
+    rows = connection.execute(select(operator_origin).where(_p.operator == operator_id, _p.origin.in_(keys)))
+    return {row.origin: TriedFrom(*row[2:]) for row in rows}
+
+
+def _put_places(connection: Connection, operator_id: str, places: Mapping[str, TriedFrom]) -> None:
+    """Keep these places as they are now. The operator's row is locked, so nobody is in between."""
+    if places:
+        replaced = delete(operator_origin).where(_p.operator == operator_id, _p.origin.in_(list(places)))
+        rows = [{"operator": operator_id, "origin": key, **asdict(each)} for key, each in places.items()]
+        connection.execute(replaced)
+        connection.execute(insert(operator_origin), rows)
+
+
+def arrived(arrival: Arrival | None, now: datetime) -> dict[str, TriedFrom]:
+    """Device and address of somebody who came in, as they are kept: known, and nothing failed there."""
+    if arrival is None:
+        return {}
+    place = TriedFrom(known_until=arrival.known_until, seen_at=now)
+    return {each: place for each in (arrival.origin.device, arrival.origin.address) if each is not None}
 
 
 def _roles_text(of: Operator) -> str:
@@ -224,24 +266,28 @@ class MemoryOperators:
         found = tables.operators.get(read.id)
         if found is None or _judged_by(found) != _judged_by(read) or found.disabled_at != read.disabled_at:
             raise changed_meanwhile()
-        tables.operators[read.id] = replace(found, **differing(read, changed))
+        values = differing(read, changed)
+        tables.operators[read.id] = replace(found, **values)
+        if "password_hash" in values:
+            tables.operator_origins.pop(read.id, None)
         for session in tables.sessions.values():
             if session.operator == read.id and session.ended_at is None:
                 tables.sessions[session.id] = replace(session, ended_at=entry.at)
         tables.log(entry)
 
-    async def attempt(self, operator_id: str, now: datetime, *, locked_until: LockedUntil) -> int | None:
+    async def attempt(self, operator_id: str, origin: Origin, now: datetime, *, waits: Waits) -> Tried | None:
         """See `gateway.ports.Operators.attempt`."""
         found = self._tables.operators.get(operator_id)
-        if found is None or found.disabled_at is not None:
+        places = self._tables.operator_origins.setdefault(operator_id, {})
+        for gone in [key for key, place in places.items() if place.is_over(now)]:
+            del places[gone]
+        count = None if found is None else count_try(found, places, origin, now, waits)
+        if count is None:
             return None
-        if found.locked_until is not None and found.locked_until > now:
-            return None
-        tries = found.failed_logins + 1
-        self._tables.operators[operator_id] = replace(
-            found, failed_logins=tries, locked_until=locked_until(tries)
-        )
-        return tries
+        self._tables.operators[operator_id] = count.operator
+        if count.origin is not None:
+            places[count.origin] = count.place
+        return count.tried
 
     async def log_in(
         self,
@@ -251,6 +297,7 @@ class MemoryOperators:
         entry: Entry,
         *,
         password: str | None,
+        arrival: Arrival | None = None,
     ) -> bool:
         """See `gateway.ports.Operators.log_in`."""
         tables, found = self._tables, self._tables.operators.get(read.id)
@@ -262,12 +309,15 @@ class MemoryOperators:
         ):
             return False
         tables.admit(tables.sessions, session.id, session, entry)
-        entered = replace(found, failed_logins=0, locked_until=None)
+        entered = found
+        if arrival is None or arrival.forgets_strangers:
+            entered = replace(found, failed_logins=0, locked_until=None)
         if step is not None:
             entered = replace(entered, totp_last_step=step)
         if password is not None:
             entered = replace(entered, password_hash=password, must_change_password=False)
         tables.operators[read.id] = entered
+        tables.operator_origins.setdefault(read.id, {}).update(arrived(arrival, session.created_at))
         tables.sessions[session.id] = session
         tables.log(entry)
         return True

@@ -50,6 +50,11 @@ def unavailable() -> StoreUnavailable:
     )
 
 
+def not_written_any_more(why: str) -> StoreUnavailable:
+    """The database has another schema than this program knows."""
+    return StoreUnavailable("schema_moved", why)
+
+
 def log_busy() -> Unavailable:
     """More read the log at this moment than it has room for."""
     return Unavailable("log_busy", "Many are reading the log at this moment. Try again in a second.")

@@ -35,6 +35,12 @@ class SqlReplays:
             lambda connection: connection.execute(row, execution_options=counted).rowcount == 1
         )
 
+    async def was_used(self, key: str) -> bool:
+        """See `gateway.ports.Replays.was_used`."""
+        _require_key(key)
+        wanted = select(used_once.c.key).where(used_once.c.key == key)
+        return await self._database.read(lambda connection: connection.execute(wanted).first() is not None)
+
     async def purge(self, before: datetime) -> int:
         """See `gateway.ports.Replays.purge`. Over `_PORTION` rows it takes several transactions."""
         over = select(used_once.c.key).where(used_once.c.expires_at < before).limit(_PORTION)
@@ -61,6 +67,11 @@ class MemoryReplays:
             return False
         self._used[key] = until
         return True
+
+    async def was_used(self, key: str) -> bool:
+        """See `gateway.ports.Replays.was_used`."""
+        _require_key(key)
+        return key in self._used
 
     async def purge(self, before: datetime) -> int:
         """See `gateway.ports.Replays.purge`."""

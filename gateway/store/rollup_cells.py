@@ -65,10 +65,10 @@ def add_to_cells(connection: Connection, generation: int, deltas: Sequence[Delta
     if connection.dialect.name == "sqlite":
         connection.exec_driver_sql(statement, rows)
     else:
-        connection.exec_driver_sql(statement, tuple(map(_array, zip(*rows, strict=True)))).close()
+        connection.exec_driver_sql(statement, tuple(map(as_array, zip(*rows, strict=True)))).close()
 
 
-def _array(column: tuple[Any, ...]) -> Any:
+def as_array(column: tuple[Any, ...]) -> Any:
     """A column as one parameter: numbers as the text of an array, which the driver would make one by one."""
     return f"{{{','.join(map(str, column))}}}" if isinstance(column[0], int) else list(column)
 

@@ -1,12 +1,15 @@
-"""Tables of counts: the roll-ups, which of their generations is shown, and the baselines of forms. Nothing personal.
+"""Tables of counts: the roll-ups of rates and of causes, which generation is shown, the baselines of forms.
 
-A generation is one whole count. There are two only while a rebuilding is under way. Starts are numbers, so that what
-is counted comes to one primary key in the order in which reports are paged.
+Nothing in them is personal. A generation is one whole count. There are two only while a rebuilding is under way. Starts
+are numbers, so that what is counted comes to one primary key in the order in which reports are paged.
+
+Causes are many and their names are long. So a cell of causes holds two numbers for its place and its cause, which are
+worked out from the names (`gateway.store.cause_cells`) and stand for the same in every generation.
 """
 
-from sqlalchemy import Column, Date, Integer, String, Table, Text
+from sqlalchemy import BigInteger, Column, Date, Integer, String, Table, Text
 
-from gateway.records import RollupKey
+from gateway.records import CAUSE_COUNTERS, CauseKey, CausePlace, RollupKey
 from gateway.reports.measures import COUNTERS
 from gateway.store.tables import UtcDateTime, metadata
 
@@ -37,6 +40,33 @@ rollup = Table(
     sqlite_with_rowid=False,  # rows lie in the order of their key, once
 )
 KEY = ("generation", *RollupKey._fields)
+
+cause_place = Table(
+    "cause_place",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False, comment="worked out from the rest"),
+    *(Column(name, Text, nullable=False) for name in CausePlace._fields),
+)
+
+cause_key = Table(
+    "cause_key",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False, comment="worked out from the rest"),
+    *(Column(name, Text, nullable=False) for name in CauseKey._fields),
+)
+
+cause_cell = Table(
+    "cause_cell",
+    metadata,
+    Column("generation", Integer, primary_key=True, autoincrement=False),
+    Column("grain", String(1), primary_key=True, comment="d: day, m: month"),
+    Column("place", BigInteger, primary_key=True, autoincrement=False, comment="of cause_place"),
+    Column("start", Integer, primary_key=True, autoincrement=False, comment="as in rollup"),
+    Column("cause", BigInteger, primary_key=True, autoincrement=False, comment="of cause_key"),
+    *(Column(name, Integer, nullable=False) for name in CAUSE_COUNTERS),
+    sqlite_with_rowid=False,
+)
+CAUSE_PLACE = ("grain", "place", "start", "cause")
 
 rollup_state = Table(
     "rollup_state",

@@ -11,11 +11,13 @@ nothing is folded: a row of the queue means "not counted" in both. Whoever rebui
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
     Connection,
     Row,
+    Table,
     delete,
     exists,
     func,
@@ -26,20 +28,34 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.records import Baseline, CellFilter, CellSum, Countable, Delta, Entry, RollupKey
+from gateway.records import (
+    Baseline,
+    CauseFilter,
+    CauseKey,
+    CausePage,
+    CellFilter,
+    CellSum,
+    Countable,
+    Counted,
+    Entry,
+    RollupKey,
+)
 from gateway.store.bulk import among
+from gateway.store.cause_cells import add_causes, keys_of, places_of, sums_of
 from gateway.store.countables import countables_of
 from gateway.store.database import Database
 from gateway.store.log import write_entries
 from gateway.store.refusals import is_id
 from gateway.store.rollup_cells import LIVE, add_to_cells, merged, page_of_cells
-from gateway.store.rollup_tables import baseline, rollup, rollup_state
+from gateway.store.rollup_tables import CAUSE_PLACE, baseline, cause_cell, rollup, rollup_state
 from gateway.store.submission_tables import snapshot, snapshot_uncounted
 
 LEASE = timedelta(seconds=60)
 _PORTION = 20_000
 """Cells of an old generation that are forgotten at once: well within the time a statement may take."""
-_r, _q, _s = rollup.c, snapshot_uncounted.c, snapshot.c
+_MOST_NAMES = 300_000
+"""Names that a worker keeps in mind: some hundred bytes each."""
+_q, _s = snapshot_uncounted.c, snapshot.c
 _STATE = select(rollup_state).where(rollup_state.c.id == 1)
 _SNAPSHOTS = select(snapshot).where(among(_s.submission_id, "ids")).order_by(_s.submission_id, _s.number)
 Key = tuple[str, int]
@@ -50,20 +66,22 @@ class SqlRollups:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._named: set[int] = set()
+        self._keys: dict[int, CauseKey] = {}
 
-    async def fold(
-        self, most: int, count: Callable[[Sequence[Countable]], Sequence[Delta]], now: datetime
-    ) -> int:
+    async def fold(self, most: int, count: Callable[[Sequence[Countable]], Counted], now: datetime) -> int:
         """See `gateway.ports.Rollups.fold`."""
 
-        def work(connection: Connection) -> int:
-            live = _folding_into(connection, now)
+        def work(connection: Connection) -> tuple[int, set[int]]:
+            live, named = _folding_into(connection, now), set[int]()
             taken = [] if live is None else _take(connection, most)
             if taken and live is not None:
-                add_to_cells(connection, live, count(_countables(connection, taken)))
-            return len(taken)
+                named = self._add(connection, live, count(_countables(connection, taken)))
+            return len(taken), named
 
-        return await self._database.write(work)
+        taken, named = await self._database.write(work)
+        self._remember(named)
+        return taken
 
     async def waiting(self) -> int:
         """See `gateway.ports.Rollups.waiting`."""
@@ -84,6 +102,18 @@ class SqlRollups:
             lambda connection: [row for page in pages for row in connection.execute(page)]
         )
         return merged(((row[: len(wanted.by)], row[len(wanted.by) :]) for row in rows), limit)
+
+    async def causes(self, wanted: CauseFilter, *, after: str, limit: int) -> CausePage:
+        """See `gateway.ports.Rollups.causes`."""
+        if not all(map(is_id, (wanted.form or "", wanted.department or "", wanted.segment or ""))):
+            return CausePage((), None)
+
+        def work(connection: Connection) -> CausePage:
+            places = places_of(connection, wanted, int(after or -1), limit)
+            sums = sums_of(connection, places, wanted.stretches, self._names) if places else []
+            return CausePage(sums, str(places[-1].id) if len(places) == limit else None)
+
+        return await self._database.read(work)
 
     async def begin_rebuild(self, token: str, now: datetime) -> bool:
         """See `gateway.ports.Rollups.begin_rebuild`."""
@@ -116,18 +146,19 @@ class SqlRollups:
 
         return await self._database.read(work)
 
-    async def add_rebuilt(self, token: str, deltas: Sequence[Delta], now: datetime) -> bool:
+    async def add_rebuilt(self, token: str, counted: Counted, now: datetime) -> bool:
         """See `gateway.ports.Rollups.add_rebuilt`."""
 
-        def work(connection: Connection) -> bool:
+        def work(connection: Connection) -> set[int] | None:
             state = _state(connection)
             if state.token != token:
-                return False
+                return None
             connection.execute(update(rollup_state).values(seen_at=now))
-            add_to_cells(connection, state.live + 1, deltas)
-            return True
+            return self._add(connection, state.live + 1, counted)
 
-        return await self._database.write(work)
+        named = await self._database.write(work)
+        self._remember(named or set())
+        return named is not None
 
     async def end_rebuild(self, token: str) -> bool:
         """See `gateway.ports.Rollups.end_rebuild`."""
@@ -170,32 +201,53 @@ class SqlRollups:
         rows = await self._database.read(lambda connection: connection.execute(page).all())
         return [Baseline(**row._mapping) for row in rows]
 
+    def _add(self, connection: Connection, generation: int, counted: Counted) -> set[int]:
+        """Add to both kinds of cells, always in this order; numbers whose names stand there once that is committed."""
+        add_to_cells(connection, generation, counted.cells)
+        return add_causes(connection, generation, counted.causes, self._named)
+
+    def _remember(self, named: set[int]) -> None:
+        if len(self._named) > _MOST_NAMES:
+            self._named = set()
+        self._named |= named
+
+    def _names(self, connection: Connection, numbers: set[int]) -> dict[int, CauseKey]:
+        known = self._keys
+        missing = numbers - known.keys()
+        if missing:
+            known = {} if len(known) + len(missing) > _MOST_NAMES else dict(known)
+            known.update(keys_of(connection, numbers if not known else missing))
+            self._keys = known
+        return known
+
     async def _count(self, table: Any) -> int:
         query = select(func.count()).select_from(table)
         return await self._database.read(lambda connection: connection.scalar(query)) or 0
 
     async def _forget_others(self) -> None:
         """Forget every generation that is not shown, a portion at a time."""
-        while await self._database.write(_forget_some):
-            pass
+        for table, place in ((rollup, RollupKey._fields), (cause_cell, CAUSE_PLACE)):
+            while await self._database.write(partial(_forget_some, table=table, place=place)):
+                pass
 
 
-def _forget_some(connection: Connection) -> int:
+def _forget_some(connection: Connection, *, table: Table, place: Sequence[str]) -> int:
     """How many cells were forgotten. Each step is a stretch of the primary key: nothing else is looked at."""
+    of = table.c
     older, newer = (
-        select(_r.generation).where(each).limit(1) for each in (_r.generation < LIVE, _r.generation > LIVE)
+        select(of.generation).where(each).limit(1) for each in (of.generation < LIVE, of.generation > LIVE)
     )
     generation = connection.scalar(older)
     if generation is None:
         generation = connection.scalar(newer)
     if generation is None:
         return 0
-    place = [_r[name] for name in RollupKey._fields]
-    end = select(*place).where(_r.generation == generation).order_by(*place).offset(_PORTION).limit(1)
+    key = [of[name] for name in place]
+    end = select(*key).where(of.generation == generation).order_by(*key).offset(_PORTION).limit(1)
     beyond = connection.execute(end).one_or_none()
-    some = delete(rollup).where(_r.generation == generation)
+    some = delete(table).where(of.generation == generation)
     if beyond is not None:
-        some = some.where(tuple_(*place) < tuple_(*beyond))
+        some = some.where(tuple_(*key) < tuple_(*beyond))
     return connection.execute(some).rowcount
 
 

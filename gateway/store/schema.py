@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from gateway.errors import StoreUnavailable
 from gateway.store.database import sqlite_engine
 
-NEWEST = "0006"
+NEWEST = "0007"
 _MIGRATION_SECONDS = 30
 """How long one process waits while others migrate the same file."""
 

@@ -27,6 +27,7 @@ from gateway.ports import (
     Replays,
     Rollups,
     SealedCells,
+    SealingKeys,
     SourceHealth,
     Subjects,
     Submissions,
@@ -43,12 +44,14 @@ from gateway.store.gates import SqlGates
 from gateway.store.identities import SqlIdentities
 from gateway.store.log import entry_of, write_entries
 from gateway.store.messages import SqlOutbox
+from gateway.store.moving import misfit
 from gateway.store.operators import SqlOperators
 from gateway.store.profiles import SqlProfiles
 from gateway.store.publications import SqlFormVersions, SqlPublications
 from gateway.store.refusals import LEFT_BEHIND, is_id, require_separate
 from gateway.store.replays import SqlReplays
 from gateway.store.rollups import SqlRollups
+from gateway.store.sealing_keys import SqlSealingKeys
 from gateway.store.source_health import SqlSourceHealth
 from gateway.store.subjects import SqlSubjects
 from gateway.store.submissions import SqlSubmissions
@@ -87,10 +90,16 @@ class SqlStore:
         self.disputes: Disputes = SqlDisputes(database)
         self.outbox: Outbox = SqlOutbox(database)
         self.identities: Identities = SqlIdentities(database)
+        self.sealing_keys: SealingKeys = SqlSealingKeys(database)
 
     async def ping(self) -> None:
         """Nothing, or `StoreUnavailable`."""
         await self._database.ping()
+
+    async def check_schema(self) -> str | None:
+        """See `gateway.ports.Store.check_schema`."""
+        self._database.stopped = await self._database.read(misfit)
+        return self._database.stopped
 
     async def weaknesses(self) -> Sequence[str]:
         """See `gateway.ports.Store.weaknesses`."""

@@ -6,17 +6,31 @@ overtaken, for these empty the draft too.
 """
 
 import zlib
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields
+from datetime import date, datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from gateway.records import (
+    DisputeState,
     Draft,
     Entry,
+    OpenTicket,
     SnapshotFilter,
     Submission,
     SubmissionWrite,
@@ -24,9 +38,11 @@ from gateway.records import (
     TypedAnswers,
 )
 from gateway.slots import Snapshot, from_facts, to_facts
-from gateway.store.bulk import among, insert_rows
+from gateway.store.bulk import Part, among, write_rows
 from gateway.store.database import Database
-from gateway.store.disputes import insert_disputes
+from gateway.store.dispute_tables import dispute
+from gateway.store.disputes import insert_disputes, join_disputes
+from gateway.store.gathered import hexed, is_word_of, json_rows, read_rows
 from gateway.store.log import write_entries
 from gateway.store.profile_tables import profile_value
 from gateway.store.profiles import insert_profile_values, lock_subjects
@@ -42,17 +58,46 @@ from gateway.store.tables import resolution, resolution_consent, subject
 
 _PORTION = 5_000
 _s, _n, _r = submission.c, snapshot.c, resolution.c
-_LINKED = select(resolution_consent.c.consent_id).where(resolution_consent.c.resolution_id == bindparam("id"))
-_DRAFT = select(resolution).where(_r.id == bindparam("id"))
-_OF_DRAFT = select(submission).where(_s.resolution_id == bindparam("id"))
-_KEYS = select(subject.c.ref, subject.c.wrapped_key).where(
-    among(subject.c.ref, "refs"), subject.c.wrapped_key.is_not(None)
+_v, _d = profile_value.c, dispute.c
+_ME, _OTHER = subject.alias("me"), subject.alias("other")
+_CONSENTS = select(json_rows(resolution_consent.c.consent_id)).where(
+    resolution_consent.c.resolution_id == _r.id
 )
-_HELD = (
-    select(profile_value.c.subject_ref, profile_value.c.item)
-    .where(among(profile_value.c.subject_ref, "refs"), profile_value.c.ended_at.is_(None))
-    .where(profile_value.c.expires_at > bindparam("now"))
+_KEYS = select(json_rows(_ME.c.ref, hexed(_ME.c.wrapped_key))).where(
+    is_word_of(_ME.c.ref, _r.subjects), _ME.c.wrapped_key.is_not(None)
 )
+_HELD = select(json_rows(_v.subject_ref, _v.item)).where(
+    is_word_of(_v.subject_ref, _r.subjects), _v.ended_at.is_(None), _v.expires_at > bindparam("now")
+)
+
+
+def _tickets(of: Any) -> Select[Any]:
+    """Open tickets of the subject `of`, as one that is found by `_ME`."""
+    return select(
+        json_rows(
+            *(_ME.c.ref, _d.id, _d.subject_ref, _d.item, _d.source, _d.state, _d.department),
+            *(_d.due, _d.level, _d.steps, _d.resolution_id, _d.submission_id, hexed(of.c.wrapped_key)),
+        )
+    ).where(is_word_of(_ME.c.ref, _r.subjects), _d.closed_at.is_(None))
+
+
+# Apart: joined by either of two columns they would be found by no index.
+_OWN_TICKETS = _tickets(_ME).join_from(_ME, dispute, _d.subject_ref == _ME.c.ref)
+_LINKED_TICKETS = (
+    _tickets(_OTHER)
+    .join_from(_ME, _OTHER, and_(_OTHER.c.linked_to == _ME.c.linked_to, _OTHER.c.ref != _ME.c.ref))
+    .join(dispute, _d.subject_ref == _OTHER.c.ref)
+)
+_GATHERED = tuple(
+    each.correlate(resolution).scalar_subquery()
+    for each in (_CONSENTS, _KEYS, _HELD, _OWN_TICKETS, _LINKED_TICKETS)
+)
+_TO_SUBMIT = (
+    select(*resolution.columns, *_GATHERED, *submission.columns)
+    .join_from(resolution, submission, _s.resolution_id == _r.id, isouter=True)
+    .where(_r.id == bindparam("id"))
+)
+_RESOLUTIONS = select(_s.id, _s.resolution_id).where(among(_s.id, "ids"))
 _EMPTY_DRAFT = (
     update(resolution).where(_r.id == bindparam("draft"), _r.sealed.is_not(None)).values(sealed=None)
 )
@@ -82,7 +127,7 @@ class SqlSubmissions:
     async def _one(self, wanted: ColumnElement[bool]) -> Submission | None:
         query = select(submission).where(wanted)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else _submission(row)
+        return None if row is None else _submission(row._asdict())
 
     async def snapshots(self, submission_id: str) -> Sequence[Snapshot]:
         """See `gateway.ports.Submissions.snapshots`."""
@@ -99,6 +144,12 @@ class SqlSubmissions:
             return []
         return await self._database.read(lambda connection: _page(connection, wanted, after, limit))
 
+    async def resolutions(self, submission_ids: Sequence[str]) -> Mapping[str, str]:
+        """See `gateway.ports.Submissions.resolutions`."""
+        named = {"ids": [each for each in submission_ids if is_id(each)]}
+        rows = await self._database.read(lambda connection: connection.execute(_RESOLUTIONS, named).all())
+        return {row[0]: row[1] for row in rows}
+
     async def of_subject(self, ref: str, *, after: str, limit: int) -> Sequence[Submission]:
         """See `gateway.ports.Submissions.of_subject`."""
         if not is_id(ref) or not is_id(after):
@@ -112,7 +163,7 @@ class SqlSubmissions:
             .limit(limit)
         )
         rows = await self._database.read(lambda connection: connection.execute(page).all())
-        return [_submission(row) for row in rows]
+        return [_submission(row._asdict()) for row in rows]
 
     async def correct(self, later: Snapshot, entry: Entry) -> bool:
         """See `gateway.ports.Submissions.correct`."""
@@ -125,7 +176,7 @@ class SqlSubmissions:
             if connection.scalar(newest) != later.number - 1:
                 return False
             write_entries(connection, [entry])
-            _insert_snapshots(connection, [later])
+            write_rows(connection, _snapshot_parts([later]))
             return True
 
         return await self._database.write(work) if is_id(later.submission_id) else False
@@ -164,7 +215,7 @@ class SqlSubmissions:
         kept = typed_answers.c
         query = select(typed_answers).where(kept.resolution_id == resolution_id, kept.sealed.is_not(None))
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
-        return None if row is None else TypedAnswers(**_with_subjects(row))
+        return None if row is None else TypedAnswers(**_with_subjects(row._asdict()))
 
 
 def write_submissions(connection: Connection, writes: Sequence[SubmissionWrite]) -> None:
@@ -182,11 +233,15 @@ def write_submissions(connection: Connection, writes: Sequence[SubmissionWrite])
             emptied = connection.execute(_EMPTY_DRAFT, {"draft": write.submission.resolution_id})
             if emptied.rowcount != 1:
                 raise already_recorded()
-    insert_rows(connection, submission, [_row(write.submission) for write in writes])
-    insert_rows(connection, submission_subject, [row for write in writes for row in _about(write.submission)])
-    _insert_snapshots(connection, [write.snapshot for write in writes])
+    parts: list[Part] = [
+        (submission, [_row(write.submission) for write in writes]),
+        (submission_subject, [row for write in writes for row in _about(write.submission)]),
+        *_snapshot_parts([write.snapshot for write in writes]),
+    ]
+    write_rows(connection, parts)
     insert_profile_values(connection, [value for write in writes for value in write.kept])
-    insert_disputes(connection, [dispute for write in writes for dispute in write.disputes])
+    insert_disputes(connection, [opened for write in writes for opened in write.disputes])
+    join_disputes(connection, [join for write in writes for join in write.joins])
 
 
 def _subjects_of(writes: Sequence[SubmissionWrite]) -> set[str]:
@@ -195,7 +250,8 @@ def _subjects_of(writes: Sequence[SubmissionWrite]) -> set[str]:
     A draft that was empty before tells no erasure that it is handed in at this moment; the subject's row does.
     """
     kept = {value.subject_ref for write in writes for value in write.kept}
-    disputing = {dispute.subject_ref for write in writes for dispute in write.disputes}
+    disputing = {opened.subject_ref for write in writes for opened in write.disputes}
+    disputing |= {join.ticket.subject_ref for write in writes for join in write.joins}
     purged = {ref for write in writes if write.was_purged for ref in write.submission.roles.values()}
     return kept | disputing | purged
 
@@ -215,24 +271,37 @@ def snapshot_of(row: Row[Any]) -> Snapshot:
 
 
 def _submittable(connection: Connection, resolution_id: str, now: datetime) -> Submittable | None:
-    draft = connection.execute(_DRAFT, {"id": resolution_id}).one_or_none()
-    if draft is None:
+    row = connection.execute(_TO_SUBMIT, {"id": resolution_id, "now": now}).one_or_none()
+    if row is None:
         return None
-    columns = _with_subjects(draft)
-    refs = list(columns["subjects"])
-    consents = sorted(connection.scalars(_LINKED, {"id": resolution_id}))
-    before = connection.execute(_OF_DRAFT, {"id": resolution_id}).one_or_none()
-    keys = {row[0]: row[1] for row in connection.execute(_KEYS, {"refs": refs})} if refs else {}
-    held: dict[str, set[str]] = {}
-    if refs:
-        for ref, item in connection.execute(_HELD, {"refs": refs, "now": now}):
-            held.setdefault(ref, set()).add(item)
+    of_draft, gathered, made = row[: len(_DRAFT)], row[len(_DRAFT) : -len(_MADE)], row[-len(_MADE) :]
+    consents, keys, held, *tickets = (read_rows(text) for text in gathered)
+    items: dict[str, frozenset[str]] = {}
+    for ref, item in held:
+        items[ref] = items.get(ref, frozenset()) | {item}
+    draft = _with_subjects(dict(zip(_DRAFT, of_draft, strict=True)))
     return Submittable(
-        Draft(**columns, consents=tuple(consents)),
-        keys,
-        None if before is None else _submission(before),
-        {ref: frozenset(items) for ref, items in held.items()},
+        Draft(**draft, consents=tuple(sorted(each[0] for each in consents))),
+        {ref: bytes.fromhex(key) for ref, key in keys},
+        None if made[0] is None else _submission(dict(zip(_MADE, made, strict=True))),
+        items,
+        tuple(_ticket(each) for found in tickets for each in found),
     )
+
+
+_DRAFT, _MADE = resolution.columns.keys(), submission.columns.keys()
+_TICKET = tuple(each.name for each in fields(OpenTicket))  # in the order in which `_tickets` gathers them
+
+
+def _ticket(row: Sequence[Any]) -> OpenTicket:
+    of_ticket = dict(zip(_TICKET, row, strict=True))
+    key = of_ticket["wrapped_key"]
+    read = {
+        "state": DisputeState(of_ticket["state"]),
+        "due": date.fromisoformat(of_ticket["due"]),
+        "wrapped_key": None if key is None else bytes.fromhex(key),
+    }
+    return OpenTicket(**{**of_ticket, **read})
 
 
 def _page(connection: Connection, wanted: SnapshotFilter, after: str, limit: int) -> list[Snapshot]:
@@ -291,23 +360,21 @@ def _purge(connection: Connection, now: datetime, entry: Callable[[int], Entry])
     return purged
 
 
-def _insert_snapshots(connection: Connection, shots: Sequence[Snapshot]) -> None:
-    connection.execute(insert(snapshot), [_snapshot_row(shot) for shot in shots])
+def _snapshot_parts(shots: Sequence[Snapshot]) -> list[Part]:
     waiting = [
         {"submission_id": shot.submission_id, "number": shot.number} for shot in shots if not shot.is_test
     ]
-    insert_rows(connection, snapshot_uncounted, waiting)
+    return [(snapshot, [_snapshot_row(shot) for shot in shots]), (snapshot_uncounted, waiting)]
 
 
-def _submission(row: Row[Any]) -> Submission:
-    columns = _with_subjects(row)
+def _submission(columns: Mapping[str, Any]) -> Submission:
+    columns = _with_subjects(columns)
     return Submission(
         **{**columns, "roles": orjson.loads(columns["roles"]), "said": columns["said"].encode()}
     )
 
 
-def _with_subjects(row: Row[Any]) -> dict[str, Any]:
-    columns = row._asdict()
+def _with_subjects(columns: Mapping[str, Any]) -> dict[str, Any]:
     return {**columns, "subjects": tuple((columns["subjects"] or "").split())}
 
 

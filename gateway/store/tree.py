@@ -24,9 +24,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from gateway.records import Entry, Extension, Head, Place, Tail, Tile
+from gateway.records import Entry, Extension, Head, Place, ProofParts, Tail, Tile
 from gateway.store.bulk import insert_rows
 from gateway.store.database import Database
+from gateway.store.kept_tiles import KeptTiles
 from gateway.store.log import entry_of, entry_row
 from gateway.store.refusals import already_recorded, is_id
 from gateway.store.tables import (
@@ -45,6 +46,18 @@ _TRY_TURN = text("SELECT pg_try_advisory_xact_lock(7017017)")
 _CURRENT = select(func.coalesce(func.max(_checkpoint.shard), 1)).scalar_subquery()
 _HEAD = select(audit_checkpoint).order_by(_checkpoint.shard.desc(), _checkpoint.size.desc()).limit(1)
 _SIZE = select(func.coalesce(func.max(_place.index) + 1, 0))
+_OF_ITS_TREE = select(_checkpoint.note).where(_checkpoint.shard == _place.shard)
+_BASIS = select(
+    _place.shard,
+    _place.index,
+    func.coalesce(
+        _OF_ITS_TREE.where(_checkpoint.cosigned, _checkpoint.size > _place.index)
+        .order_by(_checkpoint.size.desc())
+        .limit(1)
+        .scalar_subquery(),
+        _OF_ITS_TREE.order_by(_checkpoint.size.desc()).limit(1).scalar_subquery(),
+    ),
+).where(_place.entry_id == bindparam("entry"))
 _WAITING = (
     select(audit_entry.c.id, audit_entry.c.leaf, audit_pending.c.number)
     .join_from(audit_pending, audit_entry, audit_entry.c.id == audit_pending.c.entry_id)
@@ -93,6 +106,7 @@ class SqlTreeLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._kept = KeptTiles()
         upsert = (sqlite if database.is_sqlite else postgresql).insert(audit_tile)
         self._put_tile = upsert.on_conflict_do_update(
             index_elements=["shard", "level", "index"], set_={"hashes": upsert.excluded.hashes}
@@ -262,6 +276,26 @@ class SqlTreeLog:
         query = select(_place.shard, _place.index).where(_place.entry_id == entry_id)
         row = await self._database.read(lambda connection: connection.execute(query).one_or_none())
         return None if row is None else Place(*row)
+
+    async def proof_parts(
+        self, entry_id: str, wanted: Callable[[Place, str], Mapping[Tile, int]]
+    ) -> ProofParts | None:
+        """See `gateway.ports.TreeLog.proof_parts`."""
+        if not is_id(entry_id):
+            return None
+
+        def work(connection: Connection) -> ProofParts | None:
+            row = connection.execute(_BASIS, {"entry": entry_id}).one_or_none()
+            if row is None:
+                return None
+            place = Place(row[0], row[1])
+            needed = wanted(place, row[2])
+            kept = self._kept.long_enough(place.shard, needed)
+            read = _tiles(connection, [tile for tile in needed if tile not in kept], place.shard)
+            self._kept.keep(place.shard, read)
+            return ProofParts(place, row[2], kept | read)
+
+        return await self._database.read(work)
 
     async def about(self, subject_ref: str, *, after: int, limit: int) -> Sequence[tuple[int, Entry]]:
         """See `gateway.ports.TreeLog.about`."""

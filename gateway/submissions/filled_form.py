@@ -140,7 +140,7 @@ async def printed(
     facts = Facts(
         number=made.record["number"],
         case=officer.get("case") or "",
-        footer=f"凭证编号 {made.record['number']} · 打印时间 {_at(now)}",
+        footer=f"凭证编号 {made.record['number']} · 打印时间 {_at(now)} · 标记①A等见末页“数据来源”",
         remarks=_HOW,
         notice=filled.notice,
     )

@@ -1,52 +1,24 @@
 """Noting a submission: the entry, the frozen slots, the sealed values, the tickets, all written in one passage."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
 from field_registry.outcomes import Disposition
 from forms.findings import Finding
 from gateway.audit.entries import make_entry, owner_of
-from gateway.disputes.opening import make_dispute
 from gateway.profiles.keeping import make_profile_value
-from gateway.records import (
-    Caller,
-    Dispute,
-    Entry,
-    EntryKind,
-    ProfileValue,
-    SubjectKey,
-    Submission,
-    SubmissionWrite,
-)
-from gateway.resolution.compiled import CompiledForm
+from gateway.records import Entry, EntryKind, ProfileValue, Submission, SubmissionWrite
 from gateway.resolution.drafts import key_of_draft
 from gateway.runtime import Runtime
-from gateway.slots import Slot, Snapshot, to_facts
+from gateway.slots import Slot, Snapshot, leaf_facts
 from gateway.submissions.answer import make_said
-from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.dispositions import Judged
+from gateway.submissions.disputing import Disputed, disputed_in
 from gateway.submissions.keeping import seal_values
 from gateway.submissions.obtainable import Held, is_attempted, is_obtainable
 from gateway.submissions.offered import Opened
-from gateway.submissions.sent import Sent
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Received:
-    """One submission on its way in, read and checked. `keys`: reference → key of each subject that has one."""
-
-    compiled: CompiledForm
-    caller: Caller
-    command: SubmitCommand
-    opened: Opened
-    sent: Sent
-    digest: str
-    held: Held
-    baseline: int | None
-    ids: Mapping[str, str]
-    keys: Mapping[str, SubjectKey] = field(default_factory=dict)
+from gateway.submissions.received import Received
 
 
 def make_write(
@@ -60,10 +32,11 @@ def make_write(
     """Everything that one submission writes."""
     shot = _snapshot(received, slots, granted, now)
     kept = _kept(received, slots, now, runtime)
-    disputes = _disputes(received, slots, now, runtime)
-    entry = _entry(received, shot, kept, disputes, now, runtime)
-    made = _submission(received, slots, findings, kept, disputes, now, runtime)
-    return entry, SubmissionWrite(made, shot, kept, disputes, received.opened.was_purged)
+    disputed = disputed_in(received, slots, now, runtime)
+    entry = _entry(received, shot, kept, disputed, now, runtime)
+    made = _submission(received, slots, (*findings, *disputed.findings), kept, disputed, now, runtime)
+    was_purged = received.opened.was_purged
+    return entry, SubmissionWrite(made, shot, kept, disputed.opened, was_purged, disputed.joins)
 
 
 def slot_of(judged: Judged, opened: Opened, held: Held, granted: frozenset[str]) -> Slot:
@@ -121,7 +94,7 @@ def snapshot_facts(shot: Snapshot) -> dict[str, Any]:
         "definition": shot.definition,
         "baseline": shot.baseline,
         "is_test": shot.is_test,
-        "slots": to_facts(shot.slots),
+        "slots": leaf_facts(shot.slots),
     }
 
 
@@ -129,7 +102,7 @@ def _entry(
     received: Received,
     shot: Snapshot,
     kept: Sequence[ProfileValue],
-    disputes: Sequence[Dispute],
+    disputed: Disputed,
     now: datetime,
     runtime: Runtime,
 ) -> Entry:
@@ -140,7 +113,7 @@ def _entry(
         "subjects": roles,
         "actor": None if actor is None else actor.kind,
         "kept": [[value.id, value.item] for value in kept],
-        "disputes": [[each.id, each.path, each.item, each.source] for each in disputes],
+        **disputed.facts(),
     }
     return make_entry(
         received.ids["entry"],
@@ -160,7 +133,7 @@ def _submission(
     slots: Sequence[Judged],
     findings: Sequence[Finding],
     kept: Sequence[ProfileValue],
-    disputes: Sequence[Dispute],
+    disputed: Disputed,
     now: datetime,
     runtime: Runtime,
 ) -> Submission:
@@ -187,7 +160,7 @@ def _submission(
         said=make_said(
             findings=findings,
             reasons={slot.path: slot.reason for slot in slots if slot.reason},
-            disputes=[each.id for each in disputes],
+            disputes=disputed.tickets(),
             kept=[value.item for value in kept],
         ),
     )
@@ -226,43 +199,4 @@ def _keeping(
         submission_id=received.ids["submission"],
         entry_id=received.ids["entry"],
         caller=received.caller.id,
-    )
-
-
-def _disputes(
-    received: Received, slots: Sequence[Judged], now: datetime, runtime: Runtime
-) -> tuple[Dispute, ...]:
-    """One ticket for each value that is said to be wrong, however many fields showed it. A test opens none."""
-    if received.command.is_test:
-        return ()
-    opened: dict[tuple[str, str, str], Dispute] = {}
-    for slot in slots:
-        if slot.disposition is not Disposition.disputed or slot.sheet.item is None or slot.source is None:
-            continue
-        ref = received.opened.roles[slot.sheet.role]
-        about = ref, slot.sheet.item.id, slot.source
-        if about not in opened:
-            opened[about] = _dispute(received, slot, ref, now, runtime)
-    return tuple(opened.values())
-
-
-def _dispute(received: Received, slot: Judged, ref: str, now: datetime, runtime: Runtime) -> Dispute:
-    claim = received.command.disputes[slot.sent or ""]
-    assert slot.sheet.item is not None
-    return make_dispute(
-        now=now,
-        new_reference=runtime.new_reference,
-        runtime=runtime,
-        subject_ref=ref,
-        key=received.keys.get(ref),
-        item=slot.sheet.item,
-        source=slot.source or "",
-        path=slot.path,
-        resolution_id=received.opened.draft.id,
-        submission_id=received.ids["submission"],
-        entry_id=received.ids["entry"],
-        shown=slot.shown.value,
-        own=slot.value.value,
-        reason=claim.reason,
-        evidence=claim.evidence,
     )

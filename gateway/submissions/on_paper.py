@@ -40,7 +40,7 @@ class Paper:
     masked: bool = False
 
     def shown(self) -> dict[str, Shown]:
-        """Every slot as it is printed; a question that did not arise is struck out."""
+        """Every slot as it is printed; a question that did not arise is struck out, and so is a table without rows."""
         shown = {path: self._value(path, value) for path, value in self.story.values.items()}
         # Of rows that were taken out nothing is printed.
         blank = {path for path in self.slots.keys() - shown.keys() if path == without_row(path)}
@@ -48,7 +48,21 @@ class Paper:
         for each in self.story.form.fields:
             if each.may_be_eligible and each.group is None and each.path not in shown:
                 shown[each.path] = Shown(is_hidden=True)
-        return shown
+        return shown | self._empty_tables(shown)
+
+    def _empty_tables(self, shown: Mapping[str, Shown]) -> dict[str, Shown]:
+        """One row struck out of each table without any, so that nobody writes into it later."""
+        filled = {without_row(path) for path in shown}
+        empty = [
+            group.path
+            for group in self.story.form.groups
+            if not any(path.startswith(f"{group.path}.") for path in filled)
+        ]
+        columns = [each for each in self.story.form.fields if each.group in empty]
+        return {
+            f"{each.group}.0.{each.path.removeprefix(f'{each.group}.')}": Shown(is_hidden=True)
+            for each in columns
+        }
 
     def _value(self, path: str, value: Any) -> Shown:
         slot = self.slots.get(path)

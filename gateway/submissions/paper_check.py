@@ -30,6 +30,12 @@ _OTHER_PRESS = (
     "The pages were not set by the press at hand, so how they are drawn was not compared: look whether anything was "
     "painted over, or check with the release that printed them."
 )
+_UNPRINTED = frozenset({"signature", "consent_box", "display", "empty"})
+"""Kinds of cells whose text is not printed: a box, a line to sign on, the form's own words."""
+_OTHER_LAYOUT = (
+    "The pages were set by another release, whose layout is another: every value stands on them, but where it stands "
+    "and how it is drawn was not compared. Check with the release that printed them."
+)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """The date of a document that is set for its text alone."""
 
@@ -151,9 +157,23 @@ def _form(
         return (f"The filled form: {bad}",), ()
     except (LookupError, TypeError, ValueError, AttributeError):
         return (f"The file {VALUES} or {PAGE} inside the PDF is not as this program writes it.",), ()
-    said, notes = _printed_again(paper, Sheet(FORM_SOURCE, page, _EPOCH), press)
+    said, notes = _as_signed(paper, page, press)
     vouched = f"{number} printed values are those that the receipt vouches for."
     return (*faults, *said), () if faults else (vouched, *notes)
+
+
+def _as_signed(paper: Paper, page: Mapping[str, Any], press: str) -> Said:
+    """Whether the pages show what they were set from, also where the press that is signed is another than ours.
+
+    Then the layout itself may differ, which is no forgery; but nothing that it was to show may be missing.
+    """
+    sheet = Sheet(FORM_SOURCE, page, _EPOCH)
+    said, notes = _printed_again(paper, sheet, press)
+    if not said or press == press_of(FORM_SOURCE):
+        return said, notes
+    printed = _seen(paper.text)
+    is_whole = all(_seen(text) in printed for text in _to_be_seen(page))
+    return ((), (_OTHER_LAYOUT,)) if is_whole else (said, notes)
 
 
 def _signed(claims: Mapping[str, Any], values: Mapping[str, Any], page: Mapping[str, Any]) -> Iterator[str]:
@@ -200,6 +220,17 @@ def _cells(page: Mapping[str, Any]) -> Iterator[str]:
     for block in page["blocks"]:
         for cell in (*block.get("cells", ()), *(each for row in block.get("rows", ()) for each in row)):
             yield from (_seen(cell[name]) for name in ("text", "own") if name in cell)
+
+
+def _to_be_seen(page: Mapping[str, Any]) -> Iterator[str]:
+    """What the pages show of every value: of one with boxes the words that are ticked, and what no box says."""
+    for block in page["blocks"]:
+        for cell in (*block.get("cells", ()), *(each for row in block.get("rows", ()) for each in row)):
+            boxes = cell.get("boxes", ())
+            if cell["kind"] in _UNPRINTED or cell.get("hidden"):
+                continue
+            yield from (box["text"] for box in boxes if box["ticked"])
+            yield from (cell.get("rest" if boxes else "text", ""), cell.get("own", ""))
 
 
 def _seen(text: str) -> str:

@@ -11,6 +11,7 @@ import segno
 from field_registry.dates import SHANGHAI
 from field_registry.outcomes import OUTCOME_TEXTS, OutcomeCode
 from forms.print import TIERS
+from forms.print_cells import breakable, sign_of
 from forms.print_template import PRELUDE
 from gateway.reports.ledger_lines import ground_text
 from gateway.reports.ledger_words import ACTORS, SILENCES
@@ -37,14 +38,11 @@ RECEIPT_SOURCE = (
     + r"""
 #let th(zh, en) = table.cell(fill: luma(95%), align: center + horizon)[#zh#linebreak()#small(en)]
 #let lh(zh, en) = table.cell(fill: luma(97%), align: center + horizon)[#zh#linebreak()#small(en)]
-#grid(
-  columns: (26mm, 1fr, 26mm), align: (left, center + horizon, right),
-  [],
-  [#text(size: 19pt, weight: "bold", tracking: 3pt)[数据调用凭证]#linebreak()
-    #small[Receipt of data fetched from registers]],
-  image(bytes(d.qr), format: "svg", width: 24mm),
-)
-#grid(columns: (1fr, auto), small[#d.issuer], text(size: 9pt)[凭证编号 #text(weight: "bold", d.number)])
+#block(width: 100%, above: 0pt, below: 2.5mm, align(center)[
+  #text(size: 19pt, weight: "bold", tracking: 3pt)[数据调用凭证]#linebreak()
+  #small[Receipt of data fetched from registers]
+])
+#grid(columns: (1fr, auto), small[#d.stage], text(size: 9pt)[凭证编号 #text(weight: "bold", d.number)])
 #v(1mm)
 #table(
   columns: (24mm, 1fr, 24mm, 1fr),
@@ -53,8 +51,8 @@ RECEIPT_SOURCE = (
 )
 #block(above: 3mm, below: 1.5mm)[*一、调取的数据项* #small[Items fetched]]
 #table(
-  columns: (12mm, 1.5fr, 1.6fr, 23mm, 1.7fr, 16mm),
-  align: (center + horizon, left + horizon, left + horizon, left + horizon, left + horizon, center + horizon),
+  columns: (10mm, 1.3fr, 1.6fr, 32mm, 12mm, 17mm),
+  align: (center + horizon, left + horizon, left + horizon, left + horizon, center + horizon, center + horizon),
   inset: (x: 1.4mm, y: 1.3mm),
   table.header(
     th("序号", "No."), th("数据项", "Item"), th("来源部门·数源", "Source"), th("时间", "Times"),
@@ -64,12 +62,17 @@ RECEIPT_SOURCE = (
     text(size: 8pt)[#(i + 1)],
     text(size: 8pt)[#r.label#linebreak()#small(r.path)],
     text(size: 8pt)[#lines(r.source)#if r.tier != "" [#linebreak()#small(r.tier)]],
-    small(lines(r.times)), small(r.ground), text(size: 8pt, r.result),
+    small(lines(r.times)), text(size: 9pt, r.ground), text(size: 8pt, r.result),
   )).flatten(),
 )
+#if d.grounds.len() > 0 {
+  block(above: 3mm, below: 1.5mm, sticky: true)[*二、调取依据* #small[Grounds]]
+  table(columns: (12mm, 1fr), inset: (x: 1.4mm, y: 1.1mm), align: (center + horizon, left + horizon),
+    ..d.grounds.map(g => (text(size: 9pt, g.mark), text(size: 8pt, g.text))).flatten())
+}
 #if d.items.len() == 0 [本次没有取得数据。 #small[Nothing was obtained.]]
 #if d.missing.len() > 0 {
-  block(above: 3mm, below: 1.5mm)[*二、申请调取但未取得的* #small[Asked for and not obtained]]
+  block(above: 3mm, below: 1.5mm, sticky: true)[*三、申请调取但未取得的* #small[Asked for and not obtained]]
   table(columns: (1fr, 1.4fr), inset: (x: 1.4mm, y: 1.1mm), align: left + horizon,
     table.header(th("数据项", "Item"), th("原因", "Reason")),
     ..d.missing.map(r => (text(size: 8pt, r.label), small(r.reason))).flatten())
@@ -89,14 +92,19 @@ RECEIPT_SOURCE = (
 
 def receipt_data(document: Mapping[str, Any], record: Mapping[str, Any], *, issuer: str) -> dict[str, Any]:
     """The data of `RECEIPT_SOURCE`. `document`: the signed answer, which travels inside the PDF as it is."""
+    said = dict.fromkeys(_ground(each) for each in record["items"] if each["ground"] is not None)
+    grounds = {text: sign_of(number) for number, text in enumerate(said)}
     return {
         "title": f"数据调用凭证 {record['number']}",
         "author": issuer,
-        "issuer": f"{issuer} · 一采通 OnceGate",
+        "head_first": f"{issuer}\n一采通 OnceGate",
+        "head_later": f"数据调用凭证（续）\n凭证编号：{record['number']}",
+        "stage": _STAGES[record["stage"]],
         "number": record["number"],
         "qr": qr_svg(document["url"]),
         "facts": [{"zh": zh, "en": en, "text": text} for zh, en, text in _facts(document, record)],
-        "items": [_item(each, record) for each in record["items"]],
+        "items": [_item(each, record, grounds) for each in record["items"]],
+        "grounds": [{"mark": mark, "text": breakable(text)} for text, mark in grounds.items()],
         "missing": [
             {"label": each["label"], "reason": _silence(each["outcome"])} for each in record["not_obtained"]
         ],
@@ -114,6 +122,10 @@ def receipt_data(document: Mapping[str, Any], record: Mapping[str, Any], *, issu
     }
 
 
+_STAGES = {
+    "resolved": "本件记至数据提供之时，申请尚未提交。 Up to the answer; not handed in yet.",
+    "submitted": "本件记至申请提交之时。 Up to the application as it was handed in.",
+}
 _HOW = (
     "在线：扫描二维码，或访问 {url}\n"
     "离线：oncegate receipt verify 文件.pdf（签名、留痕证明和摘要均在本文件的附件 receipt.json 内）\n"
@@ -167,7 +179,7 @@ def _facts(document: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[t
     yield "依据版本", "Versions", versions
 
 
-def _item(each: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
+def _item(each: Mapping[str, Any], record: Mapping[str, Any], grounds: Mapping[str, str]) -> dict[str, str]:
     tier = TIERS.get(each["tier"] or "")
     recorded, retrieved = each["recorded_at"], each["retrieved_at"]
     times = [f"登记 {recorded}"] if recorded else []
@@ -179,15 +191,13 @@ def _item(each: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, str]:
         "source": "\n".join("·".join(filter(None, (s["department"], s["name"]))) for s in each["sources"]),
         "tier": f"{each['tier']} {tier[0]}" if tier else "",
         "times": "\n".join(times),
-        "ground": _ground(each),
+        "ground": grounds[_ground(each)] if each["ground"] is not None else "—",
         "result": disposition + ("（已逾时效）" if each["outcome"] == "filled_stale" else ""),
     }
 
 
 def _ground(each: Mapping[str, Any]) -> str:
     ground = each["ground"]
-    if ground is None:
-        return "—"
     return ground_text(
         UsedGround(ground["kind"], ground["id"], each["rule"] or "", ground["citation"] or ""), "zh"
     )

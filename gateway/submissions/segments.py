@@ -6,6 +6,7 @@ Reports tell segments apart because they are served unequally: a register of res
 from collections.abc import Mapping
 
 from field_registry import Subject, SubjectKind
+from field_registry.subjects import REG_NO
 from field_registry.words import Word
 
 
@@ -60,6 +61,8 @@ _OF_DOCUMENT = {
 _OF_PROVINCE = {"81": Segment.hongkong_macao, "82": Segment.hongkong_macao, "83": Segment.taiwan}
 # GB 32100: 9 is the market regulator, then 1 enterprise, 2 individual trader.
 _OF_REGISTRATION = {"91": Segment.enterprise, "92": Segment.individual_trader}
+# GS 15—2006: the sequence begins with 0 to 3 for domestic enterprises, 4 and 5 for foreign ones, 6 to 9 for traders.
+_TRADERS = frozenset("6789")
 _FIRST = ("enterprise", "applicant")
 
 
@@ -75,6 +78,8 @@ def segment_of(subject: Subject | None) -> Segment:
         of_document = _OF_DOCUMENT.get(subject.id_type, Segment.other_person)
         is_card = of_document is Segment.resident
         return _OF_PROVINCE.get(subject.id_no[:2], of_document) if is_card else of_document
+    if subject.id_type == REG_NO:
+        return Segment.individual_trader if subject.id_no[6] in _TRADERS else Segment.enterprise
     if subject.kind is SubjectKind.organisation:
         return _OF_REGISTRATION.get(subject.id_no[:2], Segment.other_organisation)
     return Segment.none

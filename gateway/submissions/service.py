@@ -26,9 +26,10 @@ from gateway.submissions.commands import SubmitCommand
 from gateway.submissions.dispositions import Judged, judge
 from gateway.submissions.ended import Ended, ended_of
 from gateway.submissions.guessing import bounded
-from gateway.submissions.noting import Received, make_write
+from gateway.submissions.noting import make_write
 from gateway.submissions.obtainable import doubts_of, granted_paths
 from gateway.submissions.opening import keys_of, open_found
+from gateway.submissions.received import Received
 from gateway.submissions.rules import Verdict, check, needs_own_word
 from gateway.submissions.sent import content_of, read_sent, unmasked
 from policies.purposes import LockedEdits, Purpose
@@ -44,6 +45,17 @@ async def submit(resolution_id: str, command: SubmitCommand, caller: Caller, run
     over, `Conflict` when something else was handed in before or a consent has ended (`consent_ended`); then nothing was
     written, but for what was typed into an answer whose time is over.
     """
+    for _ in range(_MOST_TRIES - 1 if command.disputes else 0):
+        try:
+            return await _hand_in(resolution_id, command, caller, runtime)
+        except Conflict as refusal:
+            if refusal.code != "draft_changed":
+                raise
+        # A dispute about one of these values was opened, moved or closed at that moment: it is read as it stands now.
+    return await _hand_in(resolution_id, command, caller, runtime)
+
+
+async def _hand_in(resolution_id: str, command: SubmitCommand, caller: Caller, runtime: Runtime) -> Answer:
     now = runtime.clock()
     found = await runtime.store.submissions.to_submit(resolution_id, now)
     if found is None or found.draft.caller != caller.id:
@@ -70,6 +82,7 @@ async def submit(resolution_id: str, command: SubmitCommand, caller: Caller, run
         baseline=await current_baseline(form.id, runtime),
         ids={name: runtime.new_reference(prefix, now) for name, prefix in _IDS.items()},
         keys=keys,
+        tickets=found.disputes,
     )
     try:
         made, shot = await _pass_gate(received, ended, runtime)
@@ -80,6 +93,7 @@ async def submit(resolution_id: str, command: SubmitCommand, caller: Caller, run
 
 
 _IDS = {"submission": "smn", "entry": "aud"}
+_MOST_TRIES = 5
 
 
 async def read_submission(submission_id: str, caller: Caller, runtime: Runtime) -> Answer:
@@ -92,9 +106,11 @@ async def read_submission(submission_id: str, caller: Caller, runtime: Runtime) 
 
 async def list_submissions(
     wanted: SnapshotFilter, runtime: Runtime, *, after: str, limit: int
-) -> list[Snapshot]:
-    """The newest snapshot of each application that matches, by id; `wanted.caller` says whose."""
-    return list(await runtime.store.submissions.listing(wanted, after=after, limit=limit))
+) -> list[tuple[str, Snapshot]]:
+    """Resolution and newest snapshot of each application that matches, by id; `wanted.caller` says whose."""
+    shots = await runtime.store.submissions.listing(wanted, after=after, limit=limit)
+    of = await runtime.store.submissions.resolutions([shot.submission_id for shot in shots])
+    return [(of[shot.submission_id], shot) for shot in shots]
 
 
 async def _again(made: Submission, digest: str, runtime: Runtime) -> Answer:

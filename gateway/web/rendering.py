@@ -15,6 +15,8 @@ from starlette.responses import HTMLResponse, Response
 _HERE = Path(__file__).parent
 _STYLE = (_HERE / "static" / "page.css").read_bytes()
 _STYLE_HASH = hashlib.sha256(_STYLE).hexdigest()[:16]
+# From the root, which each page says how to reach: the service may be served below a path of its host.
+_STYLE_SHEET = f"static/{_STYLE_HASH}/page.css"
 
 HEADERS: Mapping[str, str] = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -29,9 +31,9 @@ HEADERS: Mapping[str, str] = {
 _KEPT = {"cache-control": "public, max-age=31536000, immutable", "x-content-type-options": "nosniff"}
 
 
-def page(template: str, status: int, words: Mapping[str, Any]) -> Response:
-    """The page of that template. `words`: what it shows; escaped, whatever it holds."""
-    html = _ENVIRONMENT.get_template(template).render(words)
+def page(template: str, status: int, words: Mapping[str, Any], *, up: str = "../") -> Response:
+    """The page of that template. `words`: what it shows; escaped, whatever it holds. `up`: from it to the root."""
+    html = _ENVIRONMENT.get_template(template).render({"style_sheet": f"{up}{_STYLE_SHEET}", **words})
     return HTMLResponse(html, status, headers=dict(HEADERS))
 
 
@@ -49,5 +51,3 @@ _ENVIRONMENT = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-# Relative to /c/…: the service may be served below a path of its host.
-_ENVIRONMENT.globals["style_sheet"] = f"../static/{_STYLE_HASH}/page.css"

@@ -78,6 +78,10 @@ ACTS: dict[str, Words] = {
         "我单独同意调取我勾选的敏感个人信息。",
         "I agree separately that the sensitive information I ticked is fetched.",
     ),
+    "others": (
+        "我单独同意调取我勾选的涉及他人的信息。",
+        "I agree separately that what I ticked that is about other people is fetched.",
+    ),
     "minor": (
         "我是不满十四周岁未成年人的监护人，单独同意处理其个人信息。",
         "I am the guardian of a child under 14 and agree separately to the handling of the child's information.",
@@ -86,10 +90,8 @@ ACTS: dict[str, Words] = {
 
 
 def third_party(facts: Mapping[str, Any]) -> Words:
-    """What is agreed to where others are concerned: those the information names, who receives it, who is spoken for."""
+    """What is agreed to where others are concerned: who receives it, who is spoken for."""
     said: list[Words] = []
-    if any(item["names_others"] for item in facts["items"]):
-        said.append(("调取我勾选的涉及他人的信息", "fetching what I ticked that is about other people"))
     if facts["outside_recipients"]:
         names = facts["outside_recipients"]
         said.append((f"向{'、'.join(names)}提供", f"passing it on to {', '.join(names)}"))

@@ -12,7 +12,11 @@ COMES_WITH = {"starlette": "fastapi", "pydantic_core": "pydantic"}
 """Libraries used directly that another one brings along and keeps in step with itself."""
 ONLY_FOR_TESTS = {"connectors/conformance.py": {"pytest"}}
 """A suite that others inherit in their tests; importing it is their choice."""
-BY_CHOICE = {"gateway/submissions/press.py": {"typst"}, "gateway/submissions/pdf_reading.py": {"pypdf"}}
+BY_CHOICE = {
+    "gateway/submissions/press.py": {"typst"},
+    "gateway/submissions/pdf_reading.py": {"pypdf"},
+    "connectors/kinds/sql_mysql.py": {"pymysql"},
+}
 """Of an extra, imported when it is needed; without it the service says what to install."""
 
 

@@ -2,9 +2,9 @@
 
 `python tests/bench/log.py --help`. On SQLite and on a PostgreSQL of its own (both durable: every commit is on disk), so
 many clients pass both gates again and again, each time a consent read under lock, a use taken, two sealed entries and a
-draft written, while the sequencer works beside them. Then one client alone. Then a log of a million entries: the time
-of an inclusion proof out of a database, and that of a whole verification of its exported bundle. Figures go to results/
-as log-*.json. Exit 0 measured.
+draft written, while the sequencer works beside them. Then one client alone, in turn with the least that a durable
+commit costs there. Then a log of a million entries: the time of an inclusion proof out of each database, and that of a
+whole verification of its exported bundle. Figures go to results/ as log-*.json. Exit 0 measured.
 """
 
 import argparse
@@ -14,12 +14,14 @@ import os
 import platform
 import random
 import resource
+import sqlite3
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+import zipfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -31,6 +33,7 @@ RESULTS = HERE / "results"
 sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(ROOT))
 
+import psycopg  # noqa: E402
 from million import build, fill_store  # noqa: E402  (a neighbour; this directory is no package)
 from postgres import durable_postgres  # noqa: E402
 
@@ -138,10 +141,11 @@ class Client:
     async def work(self, until: float) -> None:
         """As often as fits."""
         while time.perf_counter() < until:
-            await self._form(self._random.choice(self._consents))
+            await self.form()
 
-    async def _form(self, agreed: Consent) -> None:
-        runtime, now = self._runtime, utc_now()
+    async def form(self) -> None:
+        """One form, through both."""
+        runtime, now, agreed = self._runtime, utc_now(), self._random.choice(self._consents)
         request = runtime.new_reference("res", now)
         asks = [["applicant", "civil", ["person.name", "person.sex"], True, "R-010", f"consent:{agreed.id}"]]
         subject = {"subjects": {"applicant": agreed.subject_key.replace("bench-", "sub_")}}
@@ -177,6 +181,34 @@ class Client:
         self.taken[kind.value].append(time.perf_counter() - begun)
 
 
+class LeastCommit:
+    """One row, inserted and made durable by the bare driver: below this no gate can be."""
+
+    def __init__(self, url: str, directory: Path) -> None:
+        self.taken: list[float] = []
+        if url.startswith("sqlite"):
+            path = directory / "least.db"
+            connection: Any = sqlite3.connect(path, isolation_level=None)
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=FULL")
+            self._statement = "INSERT INTO least VALUES (?)"
+        else:
+            connection = psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
+            self._statement = "INSERT INTO least VALUES (%s)"
+        connection.execute("CREATE TABLE least (content TEXT)")
+        self._connection = connection
+
+    def commit(self) -> None:
+        """Once more."""
+        begun = time.perf_counter()
+        self._connection.execute(self._statement, ("x" * 1_500,))
+        self.taken.append(time.perf_counter() - begun)
+
+    def close(self) -> None:
+        """Its connection."""
+        self._connection.close()
+
+
 def found_by(request: str, runtime: Runtime) -> dict[str, str]:
     """The digests an intent carries."""
     return {
@@ -209,8 +241,12 @@ async def gates(url: str, chosen: argparse.Namespace, directory: Path) -> dict[s
         placed = time.perf_counter() - begun
         cpu = time.process_time() - cpu
         entries = await runtime.store.log.size() - before
-        alone = Client(runtime, consents, 0)
-        await alone.work(time.perf_counter() + _LONE_SECONDS)
+        alone, least = Client(runtime, consents, 0), LeastCommit(url, directory)
+        until = time.perf_counter() + _LONE_SECONDS
+        while time.perf_counter() < until:
+            await alone.form()
+            least.commit()
+        least.close()
     together = [each for client in clients for each in client.taken["intent"] + client.taken["outcome"]]
     return {
         "entries": entries,
@@ -222,6 +258,7 @@ async def gates(url: str, chosen: argparse.Namespace, directory: Path) -> dict[s
         "commit_ms": quantiles(together),
         "alone_first_gate_ms": quantiles(alone.taken["intent"]),
         "alone_second_gate_ms": quantiles(alone.taken["outcome"]),
+        "one_durable_insert_ms": quantiles(least.taken),
     }
 
 
@@ -234,9 +271,8 @@ def quantiles(seconds: Sequence[float]) -> dict[str, float]:
 # ---------------------------------------------------------------- a million
 
 
-async def proofs(directory: Path, size: int, key: str) -> dict[str, Any]:
+async def proofs(url: str, directory: Path, size: int, key: str) -> dict[str, Any]:
     """How long one inclusion proof takes out of a database of so many entries."""
-    url = f"sqlite:///{directory}/million.db"
     taken: list[float] = []
     used: list[float] = []
     async with opened(url, directory) as runtime:
@@ -248,18 +284,20 @@ async def proofs(directory: Path, size: int, key: str) -> dict[str, Any]:
             if number >= 50:  # the first ones warm the database's pages
                 taken.append(time.perf_counter() - begun)
                 used.append(time.process_time() - before)
-    return {"entries": size, "proof_ms": quantiles(taken), "proof_cpu_ms": quantiles(used)}
+    return {"proof_ms": quantiles(taken), "proof_cpu_ms": quantiles(used)}
 
 
 def verification(bundle: Path, key: str) -> dict[str, Any]:
     """How long the whole bundle takes to verify, by the file that stands alone."""
-    command = [sys.executable, "-m", "gateway", "audit", "verify", str(bundle), "--key", key]
+    script = ROOT / "gateway" / "audit" / "verify.py"
+    command = [sys.executable, "-I", str(script), str(bundle), "--key", key]
     begun, before = time.perf_counter(), children_cpu()
-    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return {
         "seconds": round(time.perf_counter() - begun, 1),
         "cpu_seconds": round(children_cpu() - before, 1),
         "megabytes": round(bundle.stat().st_size / 1e6),
+        "peak_memory_megabytes": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1e3),
     }
 
 
@@ -269,24 +307,32 @@ def children_cpu() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def long_log(directory: Path, size: int) -> dict[str, Any]:
-    """Both, on a log of so many entries."""
+def long_log(urls: Mapping[str, str], directory: Path, size: int) -> dict[str, Any]:
+    """Both, on a log of so many entries. `urls`: of empty databases, by name."""
     made = build(directory / "million.zip", size)
-    url = f"sqlite:///{directory}/million.db"
-    migrate(url)
-    fill_store(url, made)
-    measured = asyncio.run(proofs(directory, size, made.key))
-    return {**measured, "verification": verification(directory / "million.zip", made.key)}
+    told: dict[str, Any] = {"entries": size}
+    for name, url in urls.items():
+        migrate(url)
+        fill_store(url, made)
+        told[name] = asyncio.run(proofs(url, directory, size, made.key))
+    del made  # so that what the verification needs is its own
+    return told | {"verification": verification(directory / "million.zip", key_of(directory / "million.zip"))}
+
+
+def key_of(bundle: Path) -> str:
+    """The verifier key that lies in it, which here is to be trusted."""
+    with zipfile.ZipFile(bundle) as archive:
+        return archive.read("log.vkey").decode().strip()
 
 
 # ---------------------------------------------------------------- all of it
 
 
 @contextmanager
-def databases(directory: Path) -> Iterator[dict[str, str]]:
+def databases(directory: Path, name: str) -> Iterator[dict[str, str]]:
     """Name → URL of an empty database."""
     with durable_postgres() as url:
-        yield {"sqlite": f"sqlite:///{directory}/gates.db", "postgresql": url}
+        yield {"sqlite": f"sqlite:///{directory}/{name}.db", "postgresql": url}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -296,13 +342,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     told: dict[str, Any] = {"at": f"{now:%Y-%m-%dT%H:%M:%SZ}", "machine": machine(), "note": chosen.note}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oncegate-log-")))
-        for name, url in stack.enter_context(databases(directory)).items():
+        for name, url in stack.enter_context(databases(directory, "gates")).items():
             home = directory / name
             home.mkdir()
             told[name] = asyncio.run(gates(url, chosen, home))
             print(f"{name}: {json.dumps(told[name])}", flush=True)
         if chosen.entries:
-            told["long_log"] = long_log(directory, chosen.entries)
+            urls = stack.enter_context(databases(directory, "long"))
+            told["long_log"] = long_log(urls, directory, chosen.entries)
             print(f"long log: {json.dumps(told['long_log'])}", flush=True)
     RESULTS.mkdir(exist_ok=True)
     kept = chosen.out or RESULTS / f"log-{now:%Y%m%dT%H%M%SZ}.json"

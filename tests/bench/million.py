@@ -1,23 +1,25 @@
 """A long log made without a service: its bundle, and a database that holds its tree."""
 
 import random
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
-from sqlalchemy import insert
+import psycopg
 from sqlalchemy.engine import make_url
 
 from gateway.app import utc_now
 from gateway.audit.bundle import write_bundle
 from gateway.audit.entries import canonical
 from gateway.audit.note import Checkpoint, Signer, sign_note
-from gateway.audit.tree import TileId, edge, grow, leaf_hash
-from gateway.store.database import sqlite_engine
-from gateway.store.tables import audit_checkpoint, audit_place, audit_tile
+from gateway.audit.tree import EMPTY_ROOT, TileId, edge, grow, leaf_hash
 
 _ORIGIN = "gov.example/oncegate"
 _BATCH = 1_000
+_WIDE_BATCH = 65_536
 _WHO = {
     "form": ["household-move", 3],
     "matter": "household.move",
@@ -41,22 +43,34 @@ class Made:
 
 def build(bundle: Path, size: int) -> Made:
     """A log of so many entries, half intents and half outcomes, exported to that file."""
+    made, earlier = _grown(leaves(size), _BATCH)
+    key = made.key
+    write_bundle(bundle, checkpoint=made.note, earlier=earlier, keys=[key], entries=leaves(size), size=size)
+    return made
+
+
+def tree_of(size: int) -> Made:
+    """The tree of a log of so many short entries, `short_leaf` each, which nobody exports."""
+    return _grown(map(short_leaf, range(size)), _WIDE_BATCH)[0]
+
+
+def short_leaf(number: int) -> bytes:
+    """The leaf of an entry that says little."""
+    return b'{"id":"aud_%026d"}' % number
+
+
+def _grown(entries: Iterable[bytes], batch: int) -> tuple[Made, list[tuple[int, str]]]:
+    """The tree of these leaves, and a checkpoint for every batch before the last."""
     signer = Signer.from_seed(_ORIGIN, bytes(range(32)))
     tiles: dict[TileId, bytes] = {}
-    earlier: list[tuple[int, str]] = []
-    count, batch = 0, []
-    for number, leaf in enumerate(leaves(size), 1):
-        batch.append(leaf_hash(leaf))
-        if len(batch) == _BATCH or number == size:
-            at = edge(count)
-            grown = grow(count, {tile: tiles[tile] for tile in at}, batch)
-            tiles.update(grown.tiles)
-            count, batch = grown.size, []
-            earlier.append((count, sign_note(Checkpoint(_ORIGIN, count, grown.root).text(), [signer])))
-    _, note = earlier.pop()
-    key = signer.verifier_key
-    write_bundle(bundle, checkpoint=note, earlier=earlier, keys=[key], entries=leaves(size), size=size)
-    return Made(size, tiles, note, key)
+    signed: list[tuple[int, str]] = []
+    size, root, rest = 0, EMPTY_ROOT, iter(entries)
+    while hashes := [leaf_hash(leaf) for leaf in islice(rest, batch)]:
+        grown = grow(size, {tile: tiles[tile] for tile in edge(size)}, hashes)
+        tiles.update(grown.tiles)
+        size, root = grown.size, grown.root
+        signed.append((size, sign_note(Checkpoint(_ORIGIN, size, root).text(), [signer])))
+    return Made(size, tiles, signed[-1][1], signer.verifier_key), signed[:-1]
 
 
 def leaves(size: int) -> Iterator[bytes]:
@@ -89,20 +103,37 @@ def leaves(size: int) -> Iterator[bytes]:
 
 
 def fill_store(url: str, made: Made) -> None:
-    """The tree of that log in a migrated SQLite database: places, tiles and checkpoint, without the entries' rows."""
-    engine = sqlite_engine(make_url(url), pool_size=1, foreign_keys=False)
-    with engine.connect() as connection:
-        connection.exec_driver_sql("BEGIN")
-        for begin in range(0, made.size, 20_000):
-            rows = range(begin, min(begin + 20_000, made.size))
-            places = [{"shard": 1, "index": at, "entry_id": f"aud_{at:026d}"} for at in rows]
-            connection.execute(insert(audit_place), places)
-        tiles = [
-            {"shard": 1, "level": tile.level, "index": tile.index, "hashes": hashes}
-            for tile, hashes in made.tiles.items()
-        ]
-        connection.execute(insert(audit_tile), tiles)
-        signed = {"shard": 1, "size": made.size, "at": utc_now(), "note": made.note}
-        connection.execute(insert(audit_checkpoint), signed)
-        connection.exec_driver_sql("COMMIT")
-    engine.dispose()
+    """The tree of that log in a migrated database: places, tiles and checkpoint, without the entries' rows."""
+    address = make_url(url)
+    (_fill_sqlite if address.get_backend_name() == "sqlite" else _fill_postgres)(url, made)
+
+
+def _tables(made: Made) -> Iterator[tuple[str, str, Iterator[tuple[object, ...]]]]:
+    places = ((1, at, f"aud_{at:026d}") for at in range(made.size))
+    tiles = ((1, tile.level, tile.index, hashes) for tile, hashes in made.tiles.items())
+    now = utc_now().isoformat(" ", "microseconds")[:26]  # as text, without the zone that SQLite does not keep
+    yield "audit_place", 'shard, "index", entry_id', places
+    yield "audit_tile", 'shard, level, "index", hashes', tiles
+    yield "audit_checkpoint", "shard, size, at, note", iter([(1, made.size, now, made.note)])
+
+
+def _fill_sqlite(url: str, made: Made) -> None:
+    path = make_url(url).database or ""
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("PRAGMA foreign_keys=OFF")
+        for table, columns, rows in _tables(made):
+            marks = ", ".join("?" * len(columns.split(",")))
+            connection.executemany(f"INSERT INTO {table} ({columns}) VALUES ({marks})", rows)
+
+
+def _fill_postgres(url: str, made: Made) -> None:
+    address = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address) as connection, connection.cursor() as cursor:
+        cursor.execute("SET session_replication_role = replica")  # places of entries that are nowhere
+        for table, columns, rows in _tables(made):
+            with cursor.copy(f"COPY {table} ({columns}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        connection.commit()
+        connection.autocommit = True
+        cursor.execute("ANALYZE")

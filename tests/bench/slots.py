@@ -2,7 +2,9 @@
 
 Writes a year of applications of 60 forms with 50 slots each through the real store, no two alike: 10 million slots.
 Then times folding what waits, counting everything anew, and every table of the report over the whole year and from the
-middle of one month to the middle of another. Asked: any table in under a second, counting anew in under five minutes.
+middle of one month to the middle of another; then the reports on causes (gaps, repeat collection, papers, sources) and
+what the roll-ups take: rows and bytes for each application. Asked: any table in under a second, counting anew in under
+five minutes.
 Progress on stderr, results as JSON under `results/`. Exit 0 as asked, 1 slower.
 """
 
@@ -29,32 +31,51 @@ sys.path[:0] = [str(HERE), str(HERE.parent.parent)]
 import postgres  # noqa: E402  (a neighbour; this directory is no package)
 from sqlalchemy import delete, text  # noqa: E402
 
+from field_registry import Binding, Item, Registry, Source, SubjectKind  # noqa: E402
+from field_registry.items import Datatype  # noqa: E402
 from field_registry.outcomes import Disposition, OutcomeCode, Tier  # noqa: E402
-from gateway.app import make_runtime  # noqa: E402
+from forms.definition import Field, Form, Role  # noqa: E402
+from gateway.app import make_runtime, refresh  # noqa: E402
+from gateway.curation import Publisher  # noqa: E402
 from gateway.records import Submission, SubmissionWrite  # noqa: E402
 from gateway.reports.backfill import BY, Asked, backfill_report  # noqa: E402
+from gateway.reports.exempt_report import exempt_report  # noqa: E402
 from gateway.reports.folding import fold_waiting, rebuild  # noqa: E402
+from gateway.reports.gap_report import gap_document, gap_report  # noqa: E402
+from gateway.reports.league_report import league_report  # noqa: E402
+from gateway.reports.repeat_report import repeat_document, repeat_report  # noqa: E402
+from gateway.reports.survey import Period, Scope  # noqa: E402
+from gateway.runtime import Runtime  # noqa: E402
 from gateway.settings import Settings  # noqa: E402
 from gateway.slots import Slot, Snapshot  # noqa: E402
 from gateway.store import Database, SqlStore  # noqa: E402
 from gateway.store.migrate import migrate  # noqa: E402
 from gateway.store.submission_tables import snapshot_uncounted  # noqa: E402
 from gateway.store.submissions import write_submissions  # noqa: E402
+from policies import Ground, GroundKind, Policy, Purpose, Rule  # noqa: E402
+from policies.rules import Effect  # noqa: E402
 
 D, C = Disposition, OutcomeCode
 FORMS, SLOTS, SOURCES, ITEMS = 60, 50, 20, 400
-BEGIN, DAYS = datetime(2026, 1, 1, tzinfo=UTC), 365
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SEGMENTS = ("resident", "enterprise", "taiwan", "individual_trader")
 WEIGHTS = (70, 20, 2, 8)
 AT_ONCE = 500
 FOLDED = 10_000
-ROUNDS = 5
+ROUNDS, CAUSE_ROUNDS = 5, 3
 ASKED_SECONDS, ASKED_REBUILD_SECONDS = 1.0, 300.0
 PERIODS = {
     "whole year": (date(2026, 1, 1), date(2027, 1, 1)),
     "16 January to 15 December": (date(2026, 1, 16), date(2026, 12, 15)),
     "everything": (None, None),
 }
+CAUSE_PERIODS = {
+    "whole year": Period(date(2026, 1, 1), date(2027, 1, 1)),
+    "16 January to 15 December": Period(date(2026, 1, 16), date(2026, 12, 15)),
+    "one month": Period(date(2026, 1, 1), date(2026, 2, 1)),
+    "thirty days of two months": Period(date(2026, 1, 4), date(2026, 2, 3)),
+}
+COUNTED = ("rollup", "cause_cell", "cause_place", "cause_key", "snapshot")
 # What becomes of a slot: outcome, tier, disposition, and whether it was attempted and could have been had; how often.
 FATES = (
     (620, (C.filled, Tier.A, D.kept, True, False)),
@@ -77,6 +98,7 @@ def main() -> int:
     """Write, count, ask, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--applications", type=int, default=200_000)
+    parser.add_argument("--days", type=int, default=365, help="over which they spread, from 1 January 2026")
     parser.add_argument("--database", choices=["sqlite", "postgresql"], default="sqlite")
     chosen = parser.parse_args()
     machine = {
@@ -88,8 +110,14 @@ def main() -> int:
         tempfile.TemporaryDirectory(prefix="oncegate-slots-") as directory,
         database(chosen.database, Path(directory)) as url,
     ):
-        found = asyncio.run(measure(url, Path(directory), chosen.applications))
-    found = {"database": chosen.database, "applications": chosen.applications, "machine": machine, **found}
+        found = asyncio.run(measure(url, Path(directory), chosen.applications, chosen.days))
+    found = {
+        "database": chosen.database,
+        "applications": chosen.applications,
+        "days": chosen.days,
+        "machine": machine,
+        **found,
+    }
     name = f"slots-{chosen.database}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     (HERE / "results" / name).write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n")
     print(json.dumps(found, indent=1, ensure_ascii=False))
@@ -110,20 +138,25 @@ def database(kind: str, directory: Path) -> Iterator[str]:
         yield url
 
 
-async def measure(url: str, directory: Path, applications: int) -> dict[str, Any]:
+async def measure(url: str, directory: Path, applications: int, days: int) -> dict[str, Any]:
     """Every number, by name."""
     store = Database(url)
     runtime = make_runtime(Settings(state_dir=directory, database_url=url), store=SqlStore(Database(url)))
-    wrote = await timed(lambda: write(store, applications))
+    await publish(runtime)
+    wrote = await timed(lambda: write(store, applications, days))
     await store.write(lambda connection: connection.execute(keep_waiting(FOLDED)).close())
     folded = await timed(lambda: fold_waiting(runtime))
     begun = time.perf_counter()
     counted = await rebuild(runtime, progress("counted"))
     rebuilt = time.perf_counter() - begun
     if not store.is_sqlite:
-        await store.write(lambda connection: connection.execute(text("ANALYZE rollup")).close())
+        for table in COUNTED:
+            await store.write(
+                lambda connection, table=table: connection.execute(text(f"ANALYZE {table}")).close()
+            )  # type: ignore[misc]
     tables = {name: await ask(runtime, *period) for name, period in PERIODS.items()}
-    rows = await store.read(lambda connection: connection.scalar(text("SELECT count(*) FROM rollup")))
+    causes = {name: await ask_causes(runtime, period) for name, period in CAUSE_PERIODS.items()}
+    sizes = {table: await size_of(store, table, applications) for table in COUNTED}
     await store.close()
     await runtime.store.close()
     return {
@@ -132,11 +165,12 @@ async def measure(url: str, directory: Path, applications: int) -> dict[str, Any
         "fold_slots_per_second": round(min(FOLDED, applications) * SLOTS / folded),
         "rebuild_seconds": round(rebuilt, 1),
         "rebuild_slots_per_second": round(counted * SLOTS / rebuilt),
-        "cells": rows,
+        "tables": sizes,
         "cpu_seconds": round(time.process_time(), 1),
         "load_after": [round(each, 2) for each in os.getloadavg()],
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
         "table_seconds": tables,
+        "cause_seconds": causes,
     }
 
 
@@ -164,19 +198,100 @@ async def ask(runtime: Any, since: date | None, until: date | None) -> dict[str,
     return found
 
 
-async def write(store: Database, applications: int) -> None:
-    """A year of applications, spread evenly over its days."""
+async def ask_causes(runtime: Runtime, period: Period) -> dict[str, float]:
+    """Median seconds of each report on causes, as a screen shows it."""
+
+    async def gaps(scope: Scope) -> None:
+        gap_document(await gap_report(scope, period, runtime, steps=21))
+
+    async def repeat(scope: Scope) -> None:
+        repeat_document(await repeat_report(scope, period, runtime, limit=100), limit=100)
+
+    asked: dict[str, Callable[[], Any]] = {
+        "gaps": lambda: gaps(Scope()),
+        "gaps of a form": lambda: gaps(Scope(form="form-00")),
+        "gaps of a department": lambda: gaps(Scope(department="部门0")),
+        "repeat collection": lambda: repeat(Scope()),
+        "exempt papers": lambda: exempt_report(period, runtime),
+        "sources": lambda: league_report(period, runtime),
+    }
+    if all(each.day == 1 for each in (period.since, period.until)):
+        asked["gaps of a segment"] = lambda: gaps(Scope(segment="taiwan"))
+    return {
+        name: round(statistics.median([await timed(work) for _ in range(CAUSE_ROUNDS)]), 3)
+        for name, work in asked.items()
+    }
+
+
+async def size_of(store: Database, table: str, applications: int) -> dict[str, float]:
+    """Rows and bytes of a table with its indexes, in all and for each application."""
+    rows = await store.read(lambda connection: connection.scalar(text(f"SELECT count(*) FROM {table}")))
+    of_sqlite = "SELECT sum(pgsize) FROM dbstat WHERE name IN (SELECT name FROM sqlite_master WHERE tbl_name = :table)"
+    query = text(of_sqlite if store.is_sqlite else "SELECT pg_total_relation_size(CAST(:table AS regclass))")
+    size = await store.read(lambda connection: connection.scalar(query, {"table": table}))
+    return {
+        "rows": rows,
+        "megabytes": round(size / 1e6, 1),
+        "rows_an_application": round(rows / applications, 2),
+        "bytes_an_application": round(size / applications),
+    }
+
+
+async def publish(runtime: Runtime) -> None:
+    """The forms of these applications, their items, and sources for three quarters of them."""
+    items = [Item(item(number), f"数据项{number}", SubjectKind.person, Datatype.text, f"部门{number % 12}") for number in range(ITEMS)]  # fmt: skip
+    sources = [Source(f"source-{number}", f"数源{number}", f"部门{number % 12}", "sandbox", config={"personas": {}}) for number in range(SOURCES)]  # fmt: skip
+    bindings = [
+        Binding(item(number), f"source-{number % SOURCES}", "/x") for number in range(ITEMS) if number % 4
+    ]
+    publisher = Publisher(runtime.store, "bench", runtime.clock(), runtime.new_reference)
+    await publisher.registry(Registry.of(0, items=items, sources=sources, bindings=bindings))
+    rule = Rule("R-1", Effect.permit, "duty", ground=Ground(GroundKind.statutory_duty, "D-1", "某法 第1条"))
+    await publisher.policy(Policy.of(0, [Purpose("review", "审批")], [rule]))
+    for number in range(FORMS):
+        await publisher.form(form_of(number))
+    await refresh(runtime)
+
+
+def form_of(number: int) -> Form:
+    """One of the forms: fifty fields, the last two of each ten asking for the same item, one in ten for none."""
+    fields = tuple(Field(path_of(at), f"字段{at}", item=item_of(number, at)) for at in range(SLOTS))
+    role = Role("applicant", "申请人", frozenset({SubjectKind.person}))
+    return Form(f"form-{number:02d}", 1, f"表单{number}", f"matter-{number // 2}", "review", f"部门{number % 12}", fields, (role,))  # fmt: skip
+
+
+def item(number: int) -> str:
+    """An item's id."""
+    return f"person.item_{number}"
+
+
+def path_of(at: int) -> str:
+    """A field's path."""
+    return f"section_{at // 10}.field_{at:02d}"
+
+
+def item_of(form: int, at: int) -> str | None:
+    """The item of a field; each eighth field of ten asks for that of the seventh again."""
+    if at % 10 == 9:
+        return None
+    return item((form * 7 + (at - (at % 10 == 8)) * 3) % ITEMS)
+
+
+async def write(store: Database, applications: int, days: int) -> None:
+    """So many applications, spread evenly over so many days."""
     generator, tell = random.Random(20261122), progress("written")
     for begin in range(0, applications, AT_ONCE):
         numbers = range(begin, min(begin + AT_ONCE, applications))
-        writes = [application(number, applications, generator) for number in numbers]
+        writes = [
+            application(number, timedelta(days=days) * number / applications, generator) for number in numbers
+        ]
         await store.write(lambda connection, writes=writes: write_submissions(connection, writes))  # type: ignore[misc]
         tell(numbers[-1] + 1, applications)
 
 
-def application(number: int, of: int, generator: random.Random) -> SubmissionWrite:
+def application(number: int, after: timedelta, generator: random.Random) -> SubmissionWrite:
     """One application of one of the forms."""
-    at = BEGIN + timedelta(seconds=number * DAYS * 86_400 // of)
+    at = BEGIN + after
     form = min(int(generator.expovariate(0.06)), FORMS - 1)  # some forms are asked for far more than others
     name, department = f"form-{form:02d}", f"部门{form % 12}"
     submission_id = f"smn_{number:026d}"
@@ -208,12 +323,11 @@ def slot(
     obtainable: bool,
 ) -> Slot:
     """One of them."""
-    path, mapped = f"section_{at // 10}.field_{at:02d}", outcome is not C.no_binding
-    item = None if at % 10 == 9 else f"item-{(form * 7 + at * 3) % ITEMS}"
+    path, mapped = path_of(at), outcome is not C.no_binding
     source = f"source-{(form + at // 8) % SOURCES}" if attempted else None
     given = tier is not None and mapped
     return Slot(
-        *(path, path, item, source, outcome, tier, disposition),
+        *(path, path, item_of(form, at), source, outcome, tier, disposition),
         *(mapped, attempted, obtainable, at < 3, given),
     )
 

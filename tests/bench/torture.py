@@ -239,19 +239,20 @@ def _tamper(gateway: Gateway, chosen: argparse.Namespace) -> Tampered:
     place.mkdir(exist_ok=True)
     on_whole = min(20, chosen.mutations // 10)
     return tamper(
-        bundle, gateway.keys, place, seed=chosen.seed, mutations=chosen.mutations, on_whole=on_whole
+        bundle, _signers(gateway), place, seed=chosen.seed, mutations=chosen.mutations, on_whole=on_whole
     )
 
 
 def _tamper_tables(gateway: Gateway, stored: Stored, chosen: argparse.Namespace) -> TableTampering:
     """Change the tables of a copy; the key is the one the gateway signs with."""
+    place = gateway.directory / "tables"
+    return tamper_tables(stored, _signers(gateway), place, seed=chosen.seed, changes=chosen.table_changes)
+
+
+def _signers(gateway: Gateway) -> list[Signer]:
     settings = load_settings(gateway.environment)
     ring = load_key_ring(settings.root_key_file, create=False)
-    signers = [
-        Signer.from_seed(settings.log_origin, ring.derive("log-signing", root=root)) for root in ring.ids
-    ]
-    place = gateway.directory / "tables"
-    return tamper_tables(stored, signers, place, seed=chosen.seed, changes=chosen.table_changes)
+    return [Signer.from_seed(settings.log_origin, ring.derive("log-signing", root=root)) for root in ring.ids]
 
 
 def _add_tables(told: dict[str, Any], tables: TableTampering) -> None:

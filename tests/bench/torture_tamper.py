@@ -1,28 +1,36 @@
 """Tampering: an exported bundle changed at random, and the verifier asked about every change.
 
-Most changes are made to a small bundle, that of the log as one of its earlier checkpoints signed it: it is verified in
-milliseconds. What nobody can find is not tried: an earlier checkpoint left out whole, which only somebody who kept it
-would miss.
+Most changes are made to small bundles, held in memory and verified in milliseconds: the log as two of its earlier
+checkpoints signed it, one tile and several, and those records as two shards. Every hundredth is written to disk and
+verified there as well, some are made to the bundle itself. What nobody can find is not tried: an earlier checkpoint
+left out whole, which only somebody who kept it would miss.
 """
 
 import json
+import multiprocessing
+import os
 import random
+import sys
 import zipfile
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.audit.bundle import write_bundle
+from gateway.audit.bundle import Tree, write_bundle
+from gateway.audit.entries import canonical
 from gateway.audit.note import Checkpoint, Signer, sign_note
 from gateway.audit.tree import grow, leaf_hash, pack_entries, tile_path, unpack_entries
-from gateway.audit.verify import CannotVerify, verify_bundle
+from gateway.audit.verify import CannotVerify, verify_bundle, verify_members
 
 Members = dict[str, bytes]
 EARLIER = "checkpoints.jsonl"
 BUNDLES = "tile/entries/"
 WIDE = 256
-SMALL = 600
+SIZES = {"small": 40, "wide": 260}
+ON_DISK = 100
+AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,28 +45,82 @@ class Tampered:
 
 
 def tamper(
-    bundle: Path, keys: Sequence[str], directory: Path, *, seed: int, mutations: int, on_whole: int
+    bundle: Path,
+    signers: Sequence[Signer],
+    directory: Path,
+    *,
+    seed: int,
+    mutations: int,
+    on_whole: int,
 ) -> Tampered:
-    """What became of so many changes to a small bundle of that log, and of `on_whole` to the bundle itself."""
+    """What became of so many changes to small bundles of that log, and of `on_whole` to the bundle itself.
+
+    `signers`: the log's, the present one first; they sign nothing but the second of two shards.
+    """
+    keys = [signer.verifier_key for signer in signers]
     report = verify_bundle(bundle, keys)
     whole = _members(bundle)
-    small = _small(whole, keys, directory / "small.zip")
+    bases = _small_ones(whole, signers, directory)
+    counts = {name: mutations // len(bases) for name in bases}
+    counts["small"] += mutations - sum(counts.values())
+    bases["whole"], counts["whole"] = whole, on_whole
+    sound = {name for name, members in bases.items() if verify_members(members, keys).ok}
     tried: Counter[str] = Counter()
-    found: Counter[str] = Counter()
     missed: list[str] = []
-    for name, members, count in (("small", small, mutations), ("whole", whole, on_whole)):
-        place = directory / name
-        _write(place, members)
-        is_sound = verify_bundle(place, keys).ok
-        for number in range(count if is_sound else 0):
-            chance = random.Random(f"{seed}/{name}/{number}")
-            kind = chance.choice(sorted(KINDS))
+    judge = _Judge(bases, keys, directory, seed)
+    for more, not_found in _judged(judge, {name: counts[name] for name in bases if name in sound}):
+        tried += more
+        missed += not_found
+    found = tried - Counter(each.rpartition("(")[2][:-1] for each in missed)
+    why = report.fault.en if report.fault else ", ".join(sorted(bases.keys() - sound))
+    return Tampered(tried, found, missed, report.ok and len(sound) == len(bases), why)
+
+
+def _judged(judge: "_Judge", counts: Mapping[str, int]) -> Iterator[tuple[Counter[str], list[str]]]:
+    """What became of them, some hundreds at a time, on every core; how far it is stands on standard error."""
+    portions = [
+        (name, range(begin, min(begin + AT_ONCE, count)))
+        for name, count in counts.items()
+        for begin in range(0, count, AT_ONCE)
+    ]
+    if len(portions) < 2 * len(counts):
+        yield from map(judge, *zip(*portions, strict=True))
+        return
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(os.cpu_count(), mp_context=spawning) as pool:
+        for number, done in enumerate(pool.map(judge, *zip(*portions, strict=True)), 1):
+            sys.stderr.write(f"\rtampering: {number / len(portions):.0%}" + "\n" * (number == len(portions)))
+            yield done
+
+
+@dataclass(frozen=True)
+class _Judge:
+    # Makes the changes of these numbers to that bundle, and asks the verifier about each.
+
+    bases: Mapping[str, Members]
+    keys: Sequence[str]
+    directory: Path
+    seed: int
+
+    def __call__(self, name: str, numbers: range) -> tuple[Counter[str], list[str]]:
+        tried: Counter[str] = Counter()
+        missed = []
+        for number in numbers:
+            chance = random.Random(f"{self.seed}/{name}/{number}")
+            kind = chance.choice(_fitting(self.bases[name]))
             tried[kind] += 1
-            if _is_found(place, members, _changed(kind, members, chance), keys):
-                found[kind] += 1
-            else:
-                missed.append(f"{seed}/{name}/{number} ({kind})")
-    return Tampered(tried, found, missed, report.ok, report.fault.en if report.fault else "")
+            changed = _changed(kind, self.bases[name], chance)
+            is_found = _is_found(changed, self.keys)
+            if is_found and number % ON_DISK == 0:
+                is_found = _is_found_on_disk(self.directory / f"{name}-{number}", changed, self.keys)
+            if not is_found:
+                missed.append(f"{self.seed}/{name}/{number} ({kind})")
+        return tried, missed
+
+
+def _fitting(members: Members) -> list[str]:
+    """The kinds of change there are for it: nobody rolls back to a checkpoint that there is not."""
+    return sorted(KINDS.keys() - ({"roll_back"} if not members[EARLIER] else set()))
 
 
 def _members(bundle: Path) -> Members:
@@ -66,20 +128,50 @@ def _members(bundle: Path) -> Members:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def _small(whole: Members, keys: Sequence[str], target: Path) -> Members:
-    """The bundle of the log when it first had about six hundred entries; the whole when it never had."""
+def _small_ones(whole: Members, signers: Sequence[Signer], directory: Path) -> dict[str, Members]:
+    """By name; of a log that never was so small, the whole."""
     earlier = [(told["size"], told["note"]) for told in map(json.loads, whole[EARLIER].splitlines())]
-    place = next((place for place, (size, _) in enumerate(earlier) if size >= SMALL), None)
-    if place is None:
-        return whole
-    size, note = earlier[place]
+    entries = _entries(whole)
+    keys = [signer.verifier_key for signer in signers]
+    made: dict[str, Members] = {}
+    for name, least in SIZES.items():
+        place = next((place for place, (size, _) in enumerate(earlier) if size >= least), None)
+        if place is None:
+            made[name] = whole
+            continue
+        size, note = earlier[place]
+        tree = Tree(note, earlier[:place], keys, entries[:size], size)
+        made[name] = _written(directory / f"{name}.zip", tree)
+        if "shards" not in made:
+            made["shards"] = _in_shards(tree, entries[size:][:50], signers, directory / "shards.zip")
+    return made
+
+
+def _in_shards(old: Tree, entries: Sequence[bytes], signers: Sequence[Signer], target: Path) -> Members:
+    """That tree, and another that goes on from it with these records."""
+    root = grow(0, {}, [leaf_hash(leaf) for leaf in old.entries]).root
+    left = {"origin": signers[0].name, "size": old.size, "root": root.hex()}
+    second = [signer.named(f"{signer.name}/2") for signer in signers]
+    opening = {"id": "aud_opening", "at": "2026-01-01T00:00:00Z", "kind": "log.shard_opened", "shard": 2}
+    first = canonical({**opening, "origin": second[0].name, "last": left, "held": left})
+    leaves = [first, *(leaf for leaf in entries if b'"kind":"log.shard_opened"' not in leaf)]
+    notes = []
+    for size in (1, len(leaves)):
+        root = grow(0, {}, [leaf_hash(leaf) for leaf in leaves[:size]]).root
+        notes.append((size, sign_note(Checkpoint(second[0].name, size, root).text(), second)))
+    keys = [signer.verifier_key for signer in second]
+    return _written(target, Tree(notes[1][1], notes[:1], keys, leaves, len(leaves)), old)
+
+
+def _written(target: Path, tree: Tree, *older: Tree) -> Members:
     write_bundle(
         target,
-        checkpoint=note,
-        earlier=earlier[:place],
-        keys=keys,
-        entries=_entries(whole)[:size],
-        size=size,
+        checkpoint=tree.checkpoint,
+        earlier=tree.earlier,
+        keys=tree.keys,
+        entries=tree.entries,
+        size=tree.size,
+        older=enumerate(older, 1),
     )
     return _members(target)
 
@@ -104,36 +196,37 @@ def _changed(kind: str, members: Members, chance: random.Random) -> Members:
 
 def _only_left_out(members: Members, changed: Members) -> bool:
     """Whether whole earlier checkpoints are gone and nothing else has changed."""
-    if EARLIER not in changed or members | {EARLIER: b""} != changed | {EARLIER: b""}:
-        return False
-    lines = iter(members[EARLIER].splitlines(keepends=True))
-    return all(line in lines for line in changed[EARLIER].splitlines(keepends=True))
+    names = {name for name in members | changed if members.get(name) != changed.get(name)}
+    return all(
+        name.endswith(EARLIER) and name in changed and _is_part(changed[name], members[name])
+        for name in names
+    )
 
 
-def _is_found(place: Path, members: Members, changed: Members, keys: Sequence[str]) -> bool:
-    """Whether the verifier will not call the changed bundle sound; the directory is as before afterwards."""
-    touched = {name for name in members.keys() | changed.keys() if members.get(name) != changed.get(name)}
-    _put(place, touched, changed)
+def _is_part(changed: bytes, lines: bytes) -> bool:
+    rest = iter(lines.splitlines(keepends=True))
+    return all(line in rest for line in changed.splitlines(keepends=True))
+
+
+def _is_found(changed: Members, keys: Sequence[str]) -> bool:
+    """Whether the verifier will not call it sound."""
+    try:
+        return not verify_members(changed, keys).ok
+    except CannotVerify:
+        return True
+
+
+def _is_found_on_disk(place: Path, changed: Members, keys: Sequence[str]) -> bool:
+    """The same, of a file that holds it."""
+    with zipfile.ZipFile(place, "w") as archive:
+        for name, content in changed.items():
+            archive.writestr(name, content)
     try:
         return not verify_bundle(place, keys).ok
     except CannotVerify:
         return True
     finally:
-        _put(place, touched, members)
-
-
-def _write(place: Path, members: Members) -> None:
-    _put(place, set(members), members)
-
-
-def _put(place: Path, names: set[str], members: Members) -> None:
-    for name in names:
-        path = place / name
-        if name in members:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(members[name])
-        else:
-            path.unlink()
+        place.unlink()
 
 
 # ---------------------------------------------------------------- the changes

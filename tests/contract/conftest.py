@@ -32,6 +32,7 @@ from gateway.records import (
     OperatorSession,
     ProfileValue,
     Publication,
+    SealingKey,
     StoredConsent,
 )
 from gateway.store import Database, MemoryStore, SqlStore
@@ -164,10 +165,17 @@ class Make:
             state=DisputeState.open,
             opened_at=NOW,
             due=self.due,
+            first_due=self.due,
             entry_id="aud_1",
             sealed=b"\x00claim\xff",
             wrapped_key=b"wrapped sub_1",
         )
+        return replace(base, **overrides)
+
+    def sealing_key(self, **overrides: Any) -> SealingKey:
+        """A key of the traffic office."""
+        jwk = {"kty": "EC", "crv": "P-256", "x": "x", "y": "y", "use": "enc", "kid": "k-1"}
+        base = SealingKey(self.id("slk"), "交通运输", "k-1", jwk, NOW, "aud_1")
         return replace(base, **overrides)
 
     def dispute_step(

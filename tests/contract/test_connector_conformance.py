@@ -20,6 +20,7 @@ from connectors.kinds import file, http_json, profile, sandbox, sql
 from connectors.protocol import Environment, Kind, Remembered
 from field_registry import Ask, Binding, Item, Source, Subject, SubjectKind, Tier
 from field_registry.items import Datatype
+from tests.mariadb import MariadbServer
 
 KNOWN = Subject(SubjectKind.person, "111", "35058219910603996X")
 UNKNOWN = Subject(SubjectKind.person, "111", "350582198802159987")
@@ -220,6 +221,44 @@ class TestPostgresql(ConnectorConformance):
     async def world(self) -> AsyncIterator[World]:
         """The tests' own server."""
         config = json.loads(json.dumps(SQL_CONFIG).replace("FROM ", "FROM conformance."))
+        yield world_of(sql, config, places={"place": self.url}, rows="children")
+
+
+@pytest.mark.servers
+class TestMariadb(ConnectorConformance):
+    """`sql` on MariaDB."""
+
+    kind = sql
+    config: ClassVar = {"url": "mariadb://nobody@127.0.0.1:9/x", "query": "SELECT 1 WHERE :id_no = ''"}
+    bad_configs: ClassVar = (
+        {**config, "rows": {"children": "SELECT xm FROM child WHERE parent = :id_no"}},
+        {**config, "rows_echo": {"children": "parent"}},
+        {**config, "url": "mysql://nobody@127.0.0.1:9/x?charset=gbk"},
+        {**config, "url": "mysql://nobody@127.0.0.1:9/x?ssl_check_hostname=true"},
+    )
+
+    @pytest.fixture(autouse=True)
+    def _register(self, mariadb_server: MariadbServer) -> Iterator[None]:
+        self.url = mariadb_server.url("conformance")
+        person = ", ".join(f"'{cell}'" if cell else "NULL" for cell in RECORD.values())
+        mariadb_server.execute(
+            "CREATE OR REPLACE DATABASE conformance CHARACTER SET utf8mb4",
+            "USE conformance",
+            *TABLES,
+            f"INSERT INTO person VALUES ({person})",
+            *(
+                f"INSERT INTO child VALUES ('{KNOWN.id_no}', {place}, '{child['xm']}')"
+                for place, child in enumerate(CHILDREN)
+            ),
+        )
+        yield
+        mariadb_server.execute("DROP DATABASE conformance")
+
+    @asynccontextmanager
+    async def world(self) -> AsyncIterator[World]:
+        """The tests' own server."""
+        rows = {"children": "SELECT parent, xm FROM child WHERE parent = :id_no ORDER BY place"}
+        config = SQL_CONFIG | {"rows": rows, "rows_echo": {"children": "parent"}}
         yield world_of(sql, config, places={"place": self.url}, rows="children")
 
 

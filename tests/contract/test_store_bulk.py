@@ -5,13 +5,13 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, create_engine, func, not_, select, text
-from sqlalchemy.exc import StatementError
+from sqlalchemy import Connection, bindparam, create_engine, event, func, not_, select, text, update
+from sqlalchemy.exc import IntegrityError, StatementError
 
 from gateway.records import Entry
-from gateway.store.bulk import among, insert_rows
-from gateway.store.log import entry_row
-from gateway.store.tables import audit_entry
+from gateway.store.bulk import among, insert_rows, write_rows
+from gateway.store.log import entry_row, entry_rows
+from gateway.store.tables import audit_entry, audit_pending
 
 _AMONG = select(audit_entry.c.id).where(among(audit_entry.c.id, "ids")).order_by(audit_entry.c.id)
 
@@ -77,6 +77,56 @@ def test_no_rows_are_no_statement(connection: Connection) -> None:
     write(connection)
 
     assert connection.scalar(select(func.count()).select_from(audit_entry)) == 0
+
+
+_RENAME = update(audit_entry).where(audit_entry.c.id == bindparam("which")).values(caller=bindparam("told"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 9])
+def test_rows_for_several_tables_are_all_written(connection: Connection, make: Any, count: int) -> None:
+    """In their order, as they were given, with the updates before them; few of them or many."""
+    old = [make.entry(), make.entry()]
+    write(connection, *old)
+    given = [make.entry(caller='大厅\'s "%(id)s" %(id_0)s :id') for _ in range(count)]
+    renamed = [{"which": each.id, "told": f"{each.id} %s"} for each in old]
+
+    write_rows(connection, [(_RENAME, renamed), *entry_rows(given)])
+
+    in_given = select(audit_entry).where(audit_entry.c.id.in_([each.id for each in given]))
+    kept = connection.execute(in_given.order_by(audit_entry.c.id)).all()
+    callers = connection.scalars(
+        select(audit_entry.c.caller).where(audit_entry.c.id.in_([each.id for each in old]))
+    )
+    waiting = connection.scalars(select(audit_pending.c.entry_id).order_by(audit_pending.c.number)).all()
+    assert [row._asdict() for row in kept] == [entry_row(entry) for entry in given]
+    assert sorted(callers) == sorted(each["told"] for each in renamed)
+    assert list(waiting) == [each.id for each in given]
+
+
+def test_few_rows_are_one_statement_on_postgresql(connection: Connection, make: Any) -> None:
+    """However many tables they go into; on SQLite, where a statement costs little, each has its own."""
+    sent: list[str] = []
+    event.listen(
+        connection, "before_cursor_execute", lambda _c, _cursor, statement, *_rest: sent.append(statement)
+    )
+
+    write_rows(connection, entry_rows([make.entry()]))
+
+    assert len(sent) == (2 if connection.dialect.name == "sqlite" else 1)
+
+
+def test_what_breaks_one_table_breaks_all(connection: Connection, make: Any) -> None:
+    """Nothing of it is written, and the error shows no value."""
+    entry = make.entry(caller="secret")
+    write(connection, entry)
+    other = make.entry()
+
+    with pytest.raises(IntegrityError) as refused, connection.begin_nested():
+        write_rows(connection, entry_rows([other, entry]))
+
+    assert "secret" not in str(refused.value.statement)
+    assert read(connection, [other.id]) == []
+    assert connection.scalar(select(func.count()).select_from(audit_pending)) == 0
 
 
 def test_any_number_of_ids_is_one_statement(connection: Connection, make: Any) -> None:

@@ -404,7 +404,7 @@ async def test_what_one_document_disputes_is_withheld_for_all(people: Store, mak
     await link("sub_2", "sub_1")
     opened = Dispute(
         *("dsp_1", "sub_1", "person.name", "civil", "公安", "name", None, None, DisputeState.open),
-        *(make.now, make.now.date(), "aud_1", b"sealed"),
+        *(make.now, make.now.date(), make.now.date(), "aud_1", b"sealed"),
     )
     await people.disputes.add(opened, make.entry())
 

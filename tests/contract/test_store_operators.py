@@ -9,10 +9,34 @@ import pytest
 
 from gateway.errors import BadRequest, Conflict
 from gateway.ports import Store
-from gateway.records import EntryKind, Operator
+from gateway.records import Arrival, EntryKind, Operator, Origin, Tried, Waits
 
 SOON = timedelta(minutes=1)
 NOW = datetime(2026, 11, 21, 2, tzinfo=UTC)
+DAY = timedelta(days=1)
+HERE, THERE, DEVICE = Origin(address="here"), Origin(address="there"), Origin("device", "there")
+
+
+def waits(*, here: int = 99, strangers: int = 99) -> Waits:
+    """A minute from so many tries on, from one place and for all strangers."""
+    return Waits(
+        lambda tries: SOON if tries >= here else timedelta(0),
+        lambda tries: SOON if tries >= strangers else timedelta(0),
+    )
+
+
+async def counted(store: Store, operator: Operator, at: datetime, origin: Origin = HERE, **limits: int):
+    """How many tries there were from that place, None where it must wait."""
+    tried = await store.operators.attempt(operator.id, origin, at, waits=waits(**limits))
+    return None if tried is None else (tried.here, tried.strangers)
+
+
+async def arrive(store: Store, make, operator: Operator, step: int, origin: Origin, *, forgets=False) -> None:
+    """The operator logs in from there, and is known there for a day."""
+    arrival = Arrival(origin, make.now + DAY, forgets)
+    session = make.session(operator.id)
+    entered = store.operators.log_in(operator, step, session, make.entry(), password=None, arrival=arrival)
+    assert await entered
 
 
 async def added(store: Store, make, **changes) -> Operator:
@@ -65,7 +89,7 @@ async def test_roles_no_one_may_unite_are_not_stored(store: Store, make) -> None
 async def test_a_log_in_opens_a_session_and_forgets_failures(store: Store, make) -> None:
     """Step, password and session are written together with the entry."""
     operator = await added(store, make)
-    await store.operators.attempt(operator.id, make.now, locked_until=lambda _: None)
+    await store.operators.attempt(operator.id, HERE, make.now, waits=waits())
     session = make.session(operator.id)
 
     entered = await store.operators.log_in(operator, 7, session, make.entry(), password="new")
@@ -140,33 +164,116 @@ async def test_an_issuers_log_in_needs_no_step(store: Store, make) -> None:
     )
 
 
-async def test_tries_are_counted_until_the_lock(store: Store, make) -> None:
-    """A try is counted before it is judged; while locked none is, and afterwards counting goes on."""
+async def test_tries_are_counted_until_the_place_has_to_wait(store: Store, make) -> None:
+    """A try is counted before it is judged; meanwhile none is, and afterwards counting goes on."""
     operator = await added(store, make)
 
-    def lock(tries: int) -> datetime | None:
-        return make.now + SOON if tries >= 3 else None
+    tries = [await counted(store, operator, make.now, here=3) for _ in range(5)]
+    later = await counted(store, operator, make.now + SOON, here=3)
 
-    counted = [await store.operators.attempt(operator.id, make.now, locked_until=lock) for _ in range(5)]
-    later = await store.operators.attempt(operator.id, make.now + SOON, locked_until=lock)
+    assert tries == [(1, 1), (2, 2), (3, 3), None, None]
+    assert later == (4, 4)
 
-    assert counted == [1, 2, 3, None, None]
-    assert later == 4
+
+async def test_whoever_fails_elsewhere_makes_a_known_place_wait_for_nothing(store: Store, make) -> None:
+    """Strangers fail until they wait, all together; from the operator's own device and address every try counts."""
+    operator = await added(store, make, must_change_password=False)
+    await arrive(store, make, operator, 1, Origin("device", "here"))
+    strangers = [
+        await counted(store, operator, make.now, Origin(address=f"strange {n}"), strangers=3)
+        for n in range(5)
+    ]
+
+    from_here = await counted(store, operator, make.now, HERE, strangers=3)
+    by_device = await store.operators.attempt(operator.id, DEVICE, make.now, waits=waits(strangers=3))
+
+    assert strangers == [(1, 1), (1, 2), (1, 3), None, None]
+    assert from_here == (1, 0)
+    assert by_device == Tried(1, 0, by_device=True)
+
+
+async def test_strangers_wait_together_and_not_for_ever(store: Store, make) -> None:
+    """After the wait the next one counts; after a day without any, counting begins anew."""
+    operator = await added(store, make, must_change_password=False)
+    at = make.now
+    tries = [await counted(store, operator, at, strangers=2), await counted(store, operator, at, strangers=2)]
+
+    waiting = await counted(store, operator, at, THERE, strangers=2)
+    after = await counted(store, operator, at + SOON, THERE, strangers=2)
+    anew = await counted(store, operator, at + 2 * SOON + DAY, THERE, strangers=2)
+
+    assert (tries, waiting, after) == ([(1, 1), (2, 2)], None, (1, 3))
+    assert anew == (1, 1)
+
+
+async def test_a_one_time_password_waits_for_no_stranger(store: Store, make) -> None:
+    """It cannot be guessed, and is the way in while strangers keep the name busy; its own place still waits."""
+    operator = await added(store, make, must_change_password=True)
+
+    tries = [await counted(store, operator, make.now, here=3, strangers=1) for _ in range(4)]
+
+    assert tries == [(1, 1), (2, 2), (3, 3), None]
+
+
+async def test_where_no_place_is_told_apart_all_are_strangers(store: Store, make) -> None:
+    """Behind a proxy nobody is known by an address; a device is."""
+    operator = await added(store, make, must_change_password=False)
+    await arrive(store, make, operator, 1, Origin("device", None))
+
+    tries = [await counted(store, operator, make.now, Origin(), here=1, strangers=2) for _ in range(3)]
+    own = await counted(store, operator, make.now, Origin("device", None), strangers=2)
+
+    assert (tries, own) == ([(0, 1), (0, 2), None], (1, 0))
+
+
+async def test_a_place_is_known_for_its_time_and_to_its_operator(store: Store, make) -> None:
+    """Afterwards, and for anybody else, it is as strange as any; a device presented before it was given is nothing."""
+    operator = await added(store, make, must_change_password=False)
+    other = await added(store, make, must_change_password=False, login_key="other")
+    await arrive(store, make, operator, 1, DEVICE)
+
+    assert await counted(store, operator, make.now, DEVICE) == (1, 0)
+    assert await counted(store, operator, make.now + DAY, DEVICE) == (1, 1)
+    assert await counted(store, other, make.now, DEVICE) == (1, 1)
+    assert await counted(store, operator, make.now, Origin("made up", "strange")) == (1, 2)
+
+
+@pytest.mark.parametrize(("forgets", "after"), [(True, (1, 1)), (False, (1, 3))])
+async def test_a_success_forgets_its_own_place_and_strangers_if_it_was_one(
+    store: Store, make, forgets: bool, after: tuple[int, int]
+) -> None:
+    """Who comes in from a known place does not give the strangers a fresh start."""
+    operator = await added(store, make, must_change_password=False)
+    for _ in range(2):
+        await counted(store, operator, make.now, HERE)
+
+    await arrive(store, make, operator, 1, HERE, forgets=forgets)
+
+    assert await counted(store, operator, make.now, THERE) == after
+    assert await counted(store, operator, make.now, HERE) == (1, 0)
+
+
+async def test_a_new_password_makes_every_place_strange(store: Store, make) -> None:
+    """Whoever was reset is known nowhere: a device may be why. Other roles change nothing about it."""
+    operator = await added(store, make, must_change_password=False)
+    await arrive(store, make, operator, 1, DEVICE)
+    given = replace(operator, roles=frozenset({"auditor"}))
+    await store.operators.change(operator, given, make.entry())
+    kept = await counted(store, operator, make.now, DEVICE)
+
+    await store.operators.change(given, replace(given, password_hash="new"), make.entry())
+
+    assert (kept, await counted(store, operator, make.now, DEVICE)) == ((1, 0), (1, 1))
 
 
 async def test_a_hundred_at_once_are_as_many_as_in_a_row(store: Store, make) -> None:
-    """However many try together, no more are counted than the lock lets."""
-    operator = await added(store, make)
-    tries = [
-        store.operators.attempt(
-            operator.id, make.now, locked_until=lambda tries: make.now + SOON if tries >= 5 else None
-        )
-        for _ in range(40)
-    ]
+    """However many try together, no more are counted than the waits let."""
+    operator = await added(store, make, must_change_password=False)
+    places = [Origin(address=f"place {n % 8}") for n in range(40)]
 
-    counted = [each for each in await asyncio.gather(*tries) if each is not None]
+    tried = await asyncio.gather(*(counted(store, operator, make.now, each, strangers=5) for each in places))
 
-    assert sorted(counted) == [1, 2, 3, 4, 5]
+    assert sorted(each[1] for each in tried if each is not None) == [1, 2, 3, 4, 5]
 
 
 async def test_the_unknown_and_the_disabled_have_no_tries(store: Store, make) -> None:
@@ -174,7 +281,7 @@ async def test_the_unknown_and_the_disabled_have_no_tries(store: Store, make) ->
     gone = await added(store, make, disabled_at=make.now)
 
     for operator_id in ("opr_x", gone.id, "\x00"):
-        assert await store.operators.attempt(operator_id, make.now, locked_until=lambda _: None) is None
+        assert await store.operators.attempt(operator_id, HERE, make.now, waits=waits()) is None
 
 
 async def test_a_session_ends_once(store: Store, make) -> None:
@@ -260,7 +367,7 @@ async def test_enabling_is_refused_where_somebody_else_did_it(store: Store, make
 async def test_a_change_writes_what_it_changes_and_no_more(store: Store, make) -> None:
     """Tries that were counted meanwhile stay counted, and a lock stays shut."""
     read = await added(store, make)
-    await store.operators.attempt(read.id, make.now, locked_until=lambda _: make.now + SOON)
+    await store.operators.attempt(read.id, HERE, make.now, waits=waits(strangers=1))
 
     await store.operators.change(read, replace(read, roles=frozenset({"auditor"})), make.entry())
 

@@ -29,6 +29,18 @@ async def test_only_one_of_many_at_once_uses_it(store) -> None:
     assert sum(answers) == 4
 
 
+async def test_what_was_used_is_known(store) -> None:
+    """Asking uses nothing up; other keys are not touched, and what the purge forgot is not known any more."""
+    before = await store.replays.was_used("k")
+    await store.replays.add_once("k", NOW)
+    after = [await store.replays.was_used(key) for key in ("k", "K", "k2")]
+    is_new = await store.replays.add_once("k2", NOW)
+    await store.replays.purge(NOW + MINUTE)
+
+    assert (before, after, is_new) == (False, [True, False, False], True)
+    assert not await store.replays.was_used("k")
+
+
 async def test_a_key_whose_time_is_over_stays_used_until_it_is_purged(store) -> None:
     """Nothing is forgotten in passing: only the purge forgets."""
     await store.replays.add_once("k", NOW - 365 * 24 * 60 * MINUTE)

@@ -6,15 +6,20 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import orjson
 import pytest
 
 from field_registry.outcomes import Disposition, OutcomeCode, Tier
-from gateway.errors import Conflict
+from gateway.errors import Conflict, GatewayError
 from gateway.ports import Store
 from gateway.records import (
     Baseline,
+    CauseFilter,
+    CauseKey,
+    CausePlace,
     CellFilter,
     Countable,
+    Counted,
     EntryKind,
     GateRequest,
     GateWrite,
@@ -25,7 +30,7 @@ from gateway.records import (
 from gateway.reports.measures import Measures, application
 from gateway.reports.periods import stretches
 from gateway.reports.rollup import count
-from gateway.slots import Slot, Snapshot
+from gateway.slots import Slot, Snapshot, to_facts
 from gateway.store import Database, SqlStore
 
 D, C = Disposition, OutcomeCode
@@ -99,7 +104,7 @@ async def test_a_test_application_is_never_counted(store: Store, submit: Submit)
 
     assert await cells(store) == {}
     page, _ = await store.rollups.rebuild_page(after=("", 0), limit=10)
-    assert count(page) == []
+    assert count(page) == Counted([], [])
 
 
 async def test_a_later_snapshot_takes_the_place_of_the_earlier(
@@ -306,6 +311,121 @@ async def test_two_at_once_count_nothing_twice(database_url: str, make: Any) -> 
     assert {form: each.applications for form, each in found.items()} == {
         (f"form-{number}",): 15 for number in range(4)
     }
+
+
+# ---------------------------------------------------------------- causes
+
+
+async def causes(store: Store, *, page: int = 50, **wanted: Any) -> dict[Any, tuple[Any, int]]:
+    """What the roll-ups say of causes: place and cause → counts and the newest start."""
+    period = wanted.pop("stretches", tuple(stretches(None, None)))
+    found: dict[Any, tuple[Any, int]] = {}
+    after: str | None = ""
+    while after is not None:
+        got = await store.rollups.causes(CauseFilter(period, **wanted), after=after, limit=page)
+        for each in got.sums:
+            assert (each.place, each.key) not in found
+            found[each.place, each.key] = each.counts, each.newest
+        after = got.after
+    return found
+
+
+UNBOUND = CauseKey("slot", "phone", "", "", "no_binding", "typed", "")
+SEEN = CauseKey("seen", "", "person.name", "", "", "", "kept")
+HERE = CausePlace("review", "transport", "政务", "resident")
+
+
+async def test_causes_are_counted_with_the_rates(store: Store, submit: Submit) -> None:
+    """The same fold counts both; twice the same application is twice the same cause."""
+    await submit()
+    await submit()
+    await fold(store)
+
+    assert await causes(store) == {
+        (HERE, UNBOUND): ((2, 2, 2, 0), 20261000),
+        (HERE, SEEN): ((2, 0, 0, 0), 20261000),
+    }
+
+
+async def test_causes_of_days_and_months_are_told_apart(store: Store, submit: Submit) -> None:
+    """The newest day is known by days; by days, what was seen is of all kinds of applicants."""
+    await submit()
+    await submit(at=AT - timedelta(days=3), segment="taiwan")
+    await fold(store)
+
+    by_day = await causes(store, stretches=tuple(stretches(date(2026, 10, 2), date(2026, 11, 1))))
+    assert by_day[HERE, UNBOUND] == ((1, 1, 1, 0), 20261031)
+    assert by_day[HERE._replace(segment=""), SEEN] == ((2, 0, 0, 0), 20261031)
+    assert by_day[HERE._replace(segment="taiwan"), UNBOUND] == ((1, 1, 1, 0), 20261028)
+    months = await causes(store, segment="taiwan")
+    assert {place.segment for place, _ in months} == {"taiwan"}
+
+
+async def test_causes_come_in_pages_of_places(store: Store, submit: Submit) -> None:
+    """Page by page it is the same as at once, under any filter."""
+    for number in range(7):
+        await submit(form=f"form-{number}", department=f"部门{number % 2}")
+    await fold(store)
+
+    whole = await causes(store)
+    assert len(whole) == 14
+    assert await causes(store, page=2) == whole
+    assert await causes(store, page=1, form="form-3") == {
+        key: each for key, each in whole.items() if key[0].form == "form-3"
+    }
+    assert len(await causes(store, page=3, department="部门0")) == 8
+    assert await causes(store, form="none") == {}
+
+
+async def test_a_correction_takes_its_causes_back(store: Store, submit: Submit, make: Any) -> None:
+    """What the earlier snapshot counted is no more; a cause of nothing is not told."""
+    first = await submit()
+    await fold(store)
+    later = replace(first, number=2, at=AT + timedelta(days=40), slots=(EDITED,))
+    assert await store.submissions.correct(later, make.entry())
+    await fold(store)
+
+    assert await causes(store) == {(HERE, SEEN._replace(marks="filled")): ((1, 0, 0, 0), 20261000)}
+
+
+async def test_a_rebuilding_counts_causes_anew(store: Store, submit: Submit) -> None:
+    """Beside what is shown; the old ones are forgotten, and their names go on standing for the same."""
+    await submit()
+    await submit(form="other")
+    await fold(store)
+    before = await causes(store)
+    page, _ = await store.rollups.rebuild_page(after=("", 0), limit=10)
+
+    for token in ("rbd_1", "rbd_2"):
+        assert await store.rollups.begin_rebuild(token, AT)
+        assert await store.rollups.add_rebuilt(token, count(page), AT)
+        assert await causes(store) == before
+        assert await store.rollups.end_rebuild(token)
+        assert await causes(store) == before
+
+
+async def test_a_name_that_was_rolled_back_is_given_again(database_url: str, make: Any) -> None:
+    """A fold that fails after it wrote the names leaves none behind, and none that is taken for known."""
+    store = SqlStore(Database(database_url))
+    page = [
+        Countable(
+            *(1, date(2026, 10, 31), *HERE[:3], HERE.segment, "rates/1", None, False),
+            orjson.dumps(to_facts(SLOTS)),
+        )
+    ]
+    assert await store.rollups.begin_rebuild("rbd_1", AT)
+    counted = count(page)
+    (cell, _), *_ = counted.causes
+    broken: Any = (cell._replace(start=1), (None, 0, 0, 0))
+
+    with pytest.raises(GatewayError):
+        await store.rollups.add_rebuilt("rbd_1", Counted(causes=[*counted.causes, broken]), AT)
+    assert await store.rollups.add_rebuilt("rbd_1", counted, AT)
+    assert await store.rollups.end_rebuild("rbd_1")
+    found = await causes(store)
+    await store.close()
+
+    assert found[HERE, UNBOUND] == ((1, 1, 1, 0), 20261000)
 
 
 # ---------------------------------------------------------------- baselines

@@ -11,6 +11,8 @@ from field_registry.outcomes import Disposition
 from gateway.errors import Conflict
 from gateway.records import (
     Dispute,
+    DisputeEvent,
+    DisputeJoin,
     DisputeState,
     GateRequest,
     GateWrite,
@@ -105,6 +107,16 @@ async def test_a_submission_is_read_as_it_was_written(store, make):
     assert await store.submissions.snapshots("smn_x") == []
 
 
+async def test_an_application_leads_to_its_resolution(store, make):
+    """Those that there are, of however many are asked for."""
+    first, second = await submitted(store, make), await submitted(store, make)
+
+    found = await store.submissions.resolutions([first.id, second.id, "smn_x", "smn\x00"])
+
+    assert found == {first.id: first.resolution_id, second.id: second.resolution_id}
+    assert await store.submissions.resolutions([]) == {}
+
+
 async def test_one_visit_gives_everything_that_submitting_needs(store, make):
     """The draft, its subjects' keys, what their record holds at that time, and what was submitted of it before."""
     draft = await given_draft(store, make)
@@ -163,7 +175,7 @@ async def test_what_is_kept_and_disputed_is_written_with_it(store, make):
     )  # fmt: skip
     ticket = Dispute(
         "dsp_1", "sub_1", "person.name", "civil", "公安", "name", made.id, draft.id, DisputeState.open, make.now,
-        make.now.date(), "aud_1", b"claim",
+        make.now.date(), make.now.date(), "aud_1", b"claim",
     )  # fmt: skip
     write = SubmissionWrite(made, snapshot(make, made), (value,), (ticket,))
     stranger = replace(value, id="prv_2", subject_ref="sub_unknown")
@@ -306,3 +318,116 @@ async def test_own_words_are_not_written_behind_an_erasure(store, make):
 
     assert isinstance(refused, Conflict)
     assert await store.submissions.read(made.id) is None
+
+
+# ---------------------------------------------------------------- what is disputed already
+
+
+def joining(make: Any, found: Any, made: Submission, *, is_its: bool = False) -> DisputeJoin:
+    """The step by which that application joins the one open ticket that was found."""
+    (ticket,) = found.disputes
+    event = DisputeEvent(
+        make.id("dse"), ticket.id, ticket.subject_ref, make.now, "joined", ticket.state, ticket.department,
+        ticket.due, ticket.level, "hall", "given", "aud_1", b"said again", made.id,
+    )  # fmt: skip
+    return DisputeJoin(ticket, event, is_its)
+
+
+async def test_the_open_tickets_come_with_the_draft(store, make):
+    """Of its subjects and whatever documents they are linked with; not the closed ones, nor anybody else's."""
+    draft = await given_draft(store, make)
+    people = {
+        f"key-{n}": NewSubject("person", f"sub_{n}", make.now, lambda ref: f"of {ref}".encode())
+        for n in (2, 3)
+    }
+    await store.subjects.refs(people)
+    await store.identities.link(
+        make.link("sub_2", "sub_1"), {"sub_1": b"1", "sub_2": b"2"}, make.entry(), claim=None
+    )
+    own = make.dispute(resolution_id=draft.id, item="person.phone")
+    linked = make.dispute(subject_ref="sub_2", item="person.sex", level=2, state=DisputeState.referred)
+    for each in (
+        own,
+        linked,
+        make.dispute(subject_ref="sub_3"),
+        closed := make.dispute(item="person.address"),
+    ):
+        await store.disputes.add(each, make.entry())
+    after, event = make.dispute_step(closed, DisputeState.upheld)
+    await store.disputes.step(after, event, make.entry())
+
+    found = {each.id: each for each in (await store.submissions.to_submit(draft.id, make.now)).disputes}
+
+    assert found.keys() == {own.id, linked.id}
+    assert (found[own.id].about, found[own.id].resolution_id, found[own.id].steps) == ("sub_1", draft.id, 0)
+    other = found[linked.id]
+    assert (other.about, other.subject_ref, other.item, other.source) == (
+        "sub_1",
+        "sub_2",
+        "person.sex",
+        "civil",
+    )
+    assert (other.level, other.due, other.state) == (2, make.due, DisputeState.referred)
+    assert (found[own.id].wrapped_key, other.wrapped_key) == (b"wrapped", b"of sub_2")
+
+
+async def test_an_application_joins_a_ticket(store, make):
+    """Its step stands in the ticket, which has moved by it, and knows the application where it is about its answer."""
+    draft = await given_draft(store, make)
+    await store.disputes.add(ticket := make.dispute(resolution_id=draft.id), make.entry())
+    found = await store.submissions.to_submit(draft.id, make.now)
+    made = submission(make, draft)
+    join = joining(make, found, made, is_its=True)
+
+    await store.gates.commit([passage(make, SubmissionWrite(made, snapshot(make, made), joins=(join,)))])
+
+    after = await store.disputes.read(ticket.id)
+    assert (after.steps, after.submission_id, after.state) == (1, made.id, DisputeState.open)
+    assert await store.disputes.events(ticket.id, after="", limit=5) == [join.event]
+
+
+@pytest.mark.parametrize("is_closed", [True, False])
+async def test_a_ticket_that_has_moved_is_not_joined(store, make, is_closed):
+    """Nothing of the application is written then: it is read again and judged anew."""
+    draft = await given_draft(store, make)
+    await store.disputes.add(ticket := make.dispute(), make.entry())
+    made = submission(make, draft)
+    join = joining(make, await store.submissions.to_submit(draft.id, make.now), made)
+    state = DisputeState.upheld if is_closed else DisputeState.open
+    after, event = make.dispute_step(ticket, state)
+    await store.disputes.step(after, event, make.entry())
+
+    (refused,) = await store.gates.commit(
+        [passage(make, SubmissionWrite(made, snapshot(make, made), joins=(join,)))]
+    )
+
+    assert isinstance(refused, Conflict)
+    assert await store.submissions.read(made.id) is None
+    assert (await store.drafts.read(draft.id)).sealed is not None
+    assert len(await store.disputes.events(ticket.id, after="", limit=5)) == 1
+
+
+async def test_no_second_ticket_is_opened_about_one_value(store, make):
+    """By any document of that subject, alone, in one batch, or in one write; of another source it is."""
+    draft, other = await given_draft(store, make), await given_draft(store, make)
+    await store.subjects.refs({"key-2": NewSubject("person", "sub_2", make.now, lambda ref: b"wrapped")})
+    await store.identities.link(
+        make.link("sub_2", "sub_1"), {"sub_1": b"1", "sub_2": b"2"}, make.entry(), claim=None
+    )
+    writes = [
+        passage(
+            make, SubmissionWrite(made, snapshot(make, made), disputes=(make.dispute(submission_id=made.id),))
+        )
+        for made in (submission(make, draft), submission(make, other))
+    ]
+
+    done = await store.gates.commit(writes)
+    by_linked = await store.disputes.add(make.dispute(subject_ref="sub_2"), make.entry())
+    by_other = await store.disputes.add(elsewhere := make.dispute(source="licences"), make.entry())
+
+    assert [isinstance(each, Conflict) for each in done] == [False, True]
+    (first, second) = await store.disputes.listing(
+        department=None, states=(), due_before=None, after="", limit=9
+    )
+    assert (by_linked.id, by_other.id) == (first.id, elsewhere.id)
+    assert second.id == elsewhere.id

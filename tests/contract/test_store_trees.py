@@ -149,6 +149,54 @@ async def test_a_cosignature_is_kept_with_its_checkpoint(store: Any, make: Any, 
     assert await store.log.checkpoints(after=1, limit=1) == [(2, "cosigned 2")]
 
 
+async def test_a_proof_rests_on_the_newest_checkpoint(store: Any, make: Any, append: Any) -> None:
+    """Of the tree in which the entry stands; with the tiles that place and note ask for, as far as there are any."""
+    (old, _) = await placed(store, make, append, 2)
+    await store.log.open_shard(2, make.entry(), append)
+    (new,) = await placed(store, make, append)
+    waiting = make.entry()
+    await store.gates.commit([make.passage(entry=waiting)])
+    asked: list[tuple[Place, str]] = []
+
+    def wanted(place: Place, note: str) -> dict[tuple[int, int], int]:
+        asked.append((place, note))
+        return {(0, 0): 2, (1, 7): 1}
+
+    found = [await store.log.proof_parts(each, wanted) for each in (old, new)]
+
+    assert [(each.place, each.note) for each in found] == asked == [((1, 0), "1/2"), ((2, 1), "2/2")]
+    assert [each.tiles for each in found] == [{(0, 0): b"11"}, {(0, 0): b"22"}]
+    assert await store.log.proof_parts(waiting.id, wanted) is None
+    assert await store.log.proof_parts("no\0id", wanted) is None
+
+
+async def test_a_proof_rests_on_a_cosigned_checkpoint_that_covers_it(
+    store: Any, make: Any, append: Any
+) -> None:
+    """The newest such; what came after every cosigned one rests on the newest of all."""
+    entries = await placed(store, make, append, 4)
+    for size in (2, 3):
+        await store.log.cosign(1, size, f"1/{size}", f"cosigned {size}")
+
+    found = [await store.log.proof_parts(each, lambda _place, _note: {}) for each in entries]
+
+    assert [each.note for each in found] == ["cosigned 3", "cosigned 3", "cosigned 3", "1/4"]
+
+
+async def test_a_tile_that_has_grown_is_read_again(store: Any, make: Any, append: Any) -> None:
+    """A proof under a longer tree gets as much of the tile as that tree has; one under a shorter tree no less than it needs."""
+    (first,) = await placed(store, make, append)
+
+    async def tile(length: int) -> bytes:
+        parts = await store.log.proof_parts(first, lambda _place, _note: {(0, 0): length})
+        return bytes(parts.tiles[0, 0])
+
+    assert await tile(1) == b"1"
+    await placed(store, make, append, 2)
+    assert await tile(3) == b"111"
+    assert (await tile(1)).startswith(b"1")
+
+
 @pytest.fixture
 async def older(database_url: str, make: Any) -> Any:
     """A store, and what writes an entry as a program from before there was a tree did."""

@@ -26,7 +26,9 @@ from gateway.ports import Store
 from gateway.records import (
     Baseline,
     CallCount,
+    CauseFilter,
     CellFilter,
+    Counted,
     DisputeState,
     EntryFilter,
     EntryKind,
@@ -34,10 +36,12 @@ from gateway.records import (
     GateRequest,
     GateWrite,
     NewSubject,
+    Origin,
     RequestAnswer,
     SnapshotFilter,
     Stretch,
     TypedAnswers,
+    Waits,
 )
 from gateway.slots import Snapshot
 from gateway.store import Database, SqlStore
@@ -65,6 +69,7 @@ PORTS = {
     "profiles": ports.Profiles,
     "submissions": ports.Submissions,
     "disputes": ports.Disputes,
+    "sealing_keys": ports.SealingKeys,
     "outbox": ports.Outbox,
     "source_health": ports.SourceHealth,
     "identities": ports.Identities,
@@ -78,6 +83,10 @@ METHODS = [
     for method, _ in inspect.getmembers(port, inspect.isfunction)
     if not method.startswith("_")
 ]
+
+
+def _no_wait(_tries: int) -> timedelta:
+    return timedelta(0)
 
 
 def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict[str, Any]]]:
@@ -102,7 +111,7 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("operators", "listing"): ((), page),
         ("operators", "add"): ((make.operator(), make.entry()), {}),
         ("operators", "change"): (((operator := make.operator()), operator, make.entry()), {}),
-        ("operators", "attempt"): (("opr_1", make.now), {"locked_until": lambda _: None}),
+        ("operators", "attempt"): (("opr_1", Origin(), make.now), {"waits": Waits(_no_wait, _no_wait)}),
         ("operators", "log_in"): ((make.operator(), 1, make.session(), make.entry()), {"password": None}),
         ("operators", "session"): (("ses_1",), {}),
         ("operators", "end"): (("ses_1", make.now, make.entry()), {}),
@@ -153,6 +162,7 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("log", "tiles"): (([(0, 0)],), {}),
         ("log", "leaves"): ((0, 1), {}),
         ("log", "place_of"): (("aud_1",), {}),
+        ("log", "proof_parts"): (("aud_1", lambda _place, _note: {}), {}),
         ("log", "waiting_since"): ((), {}),
         ("log", "about"): (("sub_1",), {"after": -1, "limit": 1}),
         ("search", "entry"): (("aud_1",), {}),
@@ -174,16 +184,17 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("source_health", "calls"): ((make.now.date(), make.now.date()), {}),
         ("source_health", "answers"): ((make.now.date(), make.now.date()), page),
         ("source_health", "purge"): ((make.now.date(),), {}),
-        ("rollups", "fold"): ((5, lambda _: (), make.now), {}),
+        ("rollups", "fold"): ((5, lambda _: Counted(), make.now), {}),
         ("rollups", "waiting"): ((), {}),
         ("rollups", "snapshots"): ((), {}),
         ("rollups", "cells"): (
             (CellFilter("form", ("form",), (Stretch("m", 0, 99),)),),
             {"after": (), "limit": 5},
         ),
+        ("rollups", "causes"): ((CauseFilter((Stretch("m", 0, 99),)),), {"after": "", "limit": 5}),
         ("rollups", "begin_rebuild"): (("rbd_1", make.now), {}),
         ("rollups", "rebuild_page"): ((), {"after": ("", 0), "limit": 5}),
-        ("rollups", "add_rebuilt"): (("rbd_1", (), make.now), {}),
+        ("rollups", "add_rebuilt"): (("rbd_1", Counted(), make.now), {}),
         ("rollups", "end_rebuild"): (("rbd_1",), {}),
         ("rollups", "add_baseline"): (
             (Baseline("review", "paper", make.now.date(), 20, make.now, "oncegate", "aud_1"), make.entry()),
@@ -192,7 +203,14 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
         ("rollups", "baseline_of"): (("review",), {}),
         ("rollups", "baselines"): ((), {"after": ("", ""), "limit": 5}),
         ("replays", "add_once"): (("k", make.now), {}),
+        ("replays", "was_used"): (("k",), {}),
         ("replays", "purge"): ((make.now,), {}),
+        ("submissions", "resolutions"): ((["smn_1"],), {}),
+        ("sealing_keys", "newest"): (("公安",), {}),
+        ("sealing_keys", "read"): (("slk_1",), {}),
+        ("sealing_keys", "add"): ((make.sealing_key(), make.entry()), {}),
+        ("sealing_keys", "end"): (("slk_1", make.now, make.entry()), {}),
+        ("sealing_keys", "listing"): ((), page),
         ("disputes", "add"): ((make.dispute(), make.entry()), {}),
         ("disputes", "read"): (("dsp_1",), {}),
         ("disputes", "listing"): (
@@ -240,7 +258,7 @@ def arguments_of(make: Any) -> dict[tuple[str, str], tuple[tuple[Any, ...], dict
 async def every_method(store: Store, make: Any) -> dict[str, BaseException | None]:
     """What each method of each port raises, and the ping."""
     arguments = arguments_of(make)
-    calls: dict[str, Callable[[], Awaitable[Any]]] = {"ping": store.ping}
+    calls: dict[str, Callable[[], Awaitable[Any]]] = {"ping": store.ping, "check_schema": store.check_schema}
     for part, method in METHODS:
         positional, named = arguments[part, method]
         function = getattr(getattr(store, part), method)
@@ -297,6 +315,7 @@ async def test_every_method_says_that_the_database_is_away(broken, tmp_path: Pat
 
     if broken is _not_migrated:
         assert raised.pop("ping") is None  # it is there; whether it is migrated is asked before serving
+        assert raised.pop("check_schema") is None
     assert {name: error for name, error in raised.items() if not is_outage(error)} == {}
 
 

@@ -138,7 +138,7 @@ def _by_guardian(subject: Payload, now: datetime) -> dict[str, Any]:
     """What a consent says besides when it is about a child; nothing for everybody else."""
     if not is_child(subject_from(subject), now):
         return {}
-    topics = ("sensitive", "minor")
+    topics = ("sensitive", "others", "minor")
     return {
         "grantor_role": "guardian",
         "relationship_evidence": {"kind": "birth_certificate", "reference": "book-1"},
@@ -211,7 +211,10 @@ class Hall:
                 "channel": "window",
             },
             "max_uses": 1000,  # a story resolves the form again; at a window it would count once
-            "acts": [{"topic": "sensitive", "act_id": "tick-2", "at": now.isoformat()}],
+            "acts": [
+                {"topic": topic, "act_id": f"tick-{topic}", "at": now.isoformat()}
+                for topic in ("sensitive", "others")
+            ],
             "evidence": {"method": "signature_pad", "witness": "clerk-1"},
             **_by_guardian(subject, now),
             **changes,

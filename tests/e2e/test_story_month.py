@@ -270,4 +270,4 @@ def test_the_month_is_over(month: LivedMonth) -> None:
     recent = told("report", "gaps", "--state", month.state)
 
     assert begins(month.until) <= utc_now()
-    assert recent["applications"]["of"] == month.lived.submitted - month.lived.tests
+    assert recent["applications"]["counted"] == month.lived.submitted - month.lived.tests

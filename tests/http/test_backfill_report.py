@@ -216,6 +216,7 @@ async def test_outside_the_hall_small_cells_are_withheld(reports: Reports) -> No
         **dict.fromkeys(("form", "name", "applications", "rates", "macro", "counts")),
         "key": "small",
         "withheld": True,
+        "partial": False,
     }
     assert public["total"]["applications"] == 45
 

@@ -300,3 +300,155 @@ async def test_an_agent_does_not_set_going_what_the_person_paused(desks) -> None
     kinds = ("consent.paused", "consent.resumed", "consent.withdrawn")
     who = [leaf["person"] for leaf in await desks.service.entries(*kinds)]
     assert who == [consent["subject"]["ref"], consent["subject"]["ref"], consent["grantor_ref"]]
+
+
+# ---------------------------------------------------------------- attacks
+
+BOB = {"kind": "person", "id_type": "111", "id_no": "110102199101010078"}
+NOTICE: dict[str, Any] = FULL["notice"]  # type: ignore[assignment]
+AT_WINDOW = {"notice": {**NOTICE, "channel": "window"}}
+OWN = {"recipient_departments": [HALL], "recipients": []}
+SENSITIVE = {"topic": "sensitive", "act_id": "a-1", "at": WHEN}
+PASSED_ON = {"topic": "third_party", "act_id": "a-2", "at": WHEN}
+LONG_AGO = "2025-01-01T00:00:00Z"
+
+
+def for_bob(role: str, kind: str, **shown: Any) -> dict[str, Any]:
+    """Bob agrees for Ann, in that role and by that document."""
+    return {
+        "grantor_role": role,
+        "grantor": BOB,
+        "relationship_evidence": {"kind": kind, "reference": "1", **shown},
+    }
+
+
+def alike(act_id: str) -> dict[str, Any]:
+    """Two topics under ids that read the same."""
+    return {"acts": [{**SENSITIVE, "act_id": "tick"}, {**PASSED_ON, "act_id": act_id}]}
+
+
+ATTACKS: dict[str, tuple[dict[str, Any], str]] = {
+    "one tick under two spellings: space": (alike("tick "), "act_used_twice"),
+    "one tick under two spellings: capital": (alike("Tick"), "act_used_twice"),
+    "one tick under two spellings: full width": (alike("ｔｉｃｋ"), "act_used_twice"),
+    "one tick under two spellings: nothing to see": (alike("ti\u200bck"), "act_used_twice"),
+    "a frequency that limits nothing, to make a counter's day half a year": (
+        {**AT_WINDOW, "frequency": {"count": 1_000_000, "per_seconds": 1}, "expires_at": "2027-05-01T00:00:00Z"},
+        "frequency_not_periodic",
+    ),
+    "an agreement of long ago, handed in today": (
+        {"notice": {**NOTICE, "shown_at": LONG_AGO}, "acts": [{**SENSITIVE, "at": LONG_AGO}, PASSED_ON]},
+        "notice_too_old",
+    ),
+    "yesterday's agreement at a counter": (
+        {"notice": {**NOTICE, "channel": "terminal", "shown_at": "2026-11-20T02:03:03Z"}, "frequency": None,
+         "expires_at": "2026-11-22T02:03:04Z"},
+        "notice_too_old",
+    ),
+    "identified long before": (
+        {"evidence": {"method": "oidc", "authenticated_at": LONG_AGO}},
+        "evidence_too_old",
+    ),
+    "anybody is an adult's guardian": (for_bob("guardian", "household_register"), "guardian_of_adult"),
+    "a guardian instead of an agent, to save the act": (
+        {**for_bob("guardian", "guardianship_ruling"), **OWN, "acts": [SENSITIVE]},
+        "third_party_act_missing",
+    ),
+    "a person with a legal representative": (for_bob("legal_rep", "business_licence"), "role_not_possible"),
+    "a document that will be checked": (
+        for_bob("agent", "power_of_attorney", checked_at="2030-01-01T00:00:00Z"),
+        "relationship_in_future",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+async def test_an_attack_is_refused_by_its_rule(desks, attack: str) -> None:
+    """It is not recorded, the answer names the rule, and so does an entry."""
+    changes, code = ATTACKS[attack]
+
+    answer = await desks.call("POST", "/v1/consents", json={**FULL, **changes})
+
+    told = (await desks.service.entries("consent.rejected"))[-1]
+    assert answer.status_code == 422, answer.text
+    assert [each["code"] for each in answer.json()["errors"]] == [code]
+    assert code in str(told)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {**AT_WINDOW, "frequency": {"count": 1, "per_seconds": 30 * 86_400}},
+        for_bob("guardian", "guardianship_ruling"),
+        for_bob("agent", "power_of_attorney", checked_at=WHEN),
+        {"evidence": {"method": "oidc", "authenticated_at": "2026-11-20T03:00:00Z"}},
+    ],
+)
+async def test_what_is_right_is_still_recorded(desks, changes: dict[str, Any]) -> None:
+    """A monthly look agreed to at a window, a court's guardian, an agent with a power of attorney."""
+    assert (await desks.record(**changes))["state"] == "given"
+
+
+async def test_an_agreement_from_before_a_withdrawal_gives_nothing_back(desks) -> None:
+    """Sent again as it was, under any other id, or as a renewal of something else: the person has withdrawn it."""
+    consent = await desks.record()
+    other = await desks.record(
+        items=[{"item": "person.name"}], notice={**NOTICE, "rendered_sha256": "1" * 64}
+    )
+    desks.service.clock.tick()
+    await desks.step(consent["id"], "withdraw")
+
+    refused = [
+        await desks.call("POST", "/v1/consents", json={**FULL, **changes})
+        for changes in (
+            {},
+            {"case": "case-10"},
+            {"renews": other["id"]},
+            {"items": [{"item": "person.name"}]},
+        )
+    ]
+    desks.service.clock.tick()
+    now = desks.service.clock().isoformat()
+    acts = [{**act, "at": now} for act in (SENSITIVE, PASSED_ON)]
+    anew = await desks.record(notice={**NOTICE, "shown_at": now}, acts=acts)
+
+    assert {each.json()["errors"][0]["code"] for each in refused} == {"agreed_before_withdrawal"}
+    assert anew["state"] == "given"
+
+
+@pytest.mark.parametrize("steps", [("pause",), ("invalidate",), ("pause", "terminate")])
+async def test_an_agreement_from_before_it_was_stopped_is_no_way_around(
+    desks, steps: tuple[str, ...]
+) -> None:
+    """Paused, or declared void: what was agreed to before gives no second consent, nor the place of the first."""
+    at_will = {**FULL, "frequency": None, "max_uses": None}
+    consent = await desks.record(**at_will)
+    for step in steps:
+        desks.service.clock.tick()
+        await desks.step(consent["id"], step, reason="void")
+
+    again = await desks.call("POST", "/v1/consents", json=at_will)
+    renewed = await desks.call("POST", "/v1/consents", json={**at_will, "renews": consent["id"]})
+
+    assert [each["code"] for each in again.json()["errors"]] == ["agreed_before_withdrawal"]
+    assert renewed.status_code == 422
+
+
+async def test_what_goes_on_after_a_pause_may_be_renewed(desks) -> None:
+    """Resumed, it is the agreement that it was before."""
+    consent = await desks.record()
+    desks.service.clock.tick()
+    await desks.step(consent["id"], "pause")
+    await desks.step(consent["id"], "resume")
+
+    assert (await desks.record(renews=consent["id"]))["renews"] == consent["id"]
+
+
+async def test_what_was_withdrawn_leaves_other_items_and_purposes_alone(desks) -> None:
+    """The notice of that morning still counts for what the person did not take back."""
+    name, income = [{"item": "person.name"}], [{"item": "person.income"}]
+    consent = await desks.record(items=name)
+    desks.service.clock.tick()
+    await desks.step(consent["id"], "withdraw")
+
+    assert (await desks.record(items=income))["state"] == "given"

@@ -146,6 +146,22 @@ async def test_an_idempotency_key_opens_one(offices: Offices) -> None:
     assert again.json()["state"] == "withdrawn"
 
 
+async def test_anothers_idempotency_key_tells_nothing(offices: Offices) -> None:
+    """Two people come through one portal: the key and words of the one, sent by the other, find no ticket."""
+    resolution = (await offices.resolve())["id"]
+    await offices.call(
+        "POST", "/v1/disputes", by="hall", json={"resolution": resolution, "path": "name", "reason": "错"}
+    )
+    body = {"resolution": resolution, "path": "name", "reason": "写错了"}
+    sent: dict[str, Any] = {"json": body, "headers": {"idempotency-key": "k-1"}}
+    joined = await offices.call("POST", "/v1/disputes", by="ann", **sent)
+
+    overheard = await offices.call("POST", "/v1/disputes", by="bob", **sent)
+
+    assert joined.status_code == 201
+    assert (overheard.status_code, overheard.json()["code"]) == (404, "unknown_dispute")
+
+
 @pytest.mark.parametrize(
     ("by", "changes", "status", "code"),
     [

@@ -86,6 +86,13 @@ CLIENTS: Mapping[str, tuple[str, set[str]]] = {
 }
 
 
+def registry_of(sources: list[Source]) -> Registry:
+    """Each item from one of these."""
+    pairs = zip(ITEMS, ("civil", "border", "tax"), strict=True)
+    bindings = [Binding(item, source, "/v") for item, source in pairs]
+    return Registry.of(0, items=[_item(item) for item in ITEMS], sources=sources, bindings=bindings)
+
+
 class Office:
     """A hall with a desk, another department's, and whoever logs in for themselves."""
 
@@ -97,14 +104,7 @@ class Office:
         """Registry, policy, form and callers."""
         now = self.service.clock()
         publisher = Publisher(self.runtime.store, "test", now, self.runtime.new_reference)
-        bindings = [
-            *(
-                Binding(item, source, "/v")
-                for item, source in zip(ITEMS, ("civil", "border", "tax"), strict=True)
-            ),
-        ]
-        items = [_item(item) for item in ITEMS]
-        await publisher.registry(Registry.of(0, items=items, sources=SOURCES, bindings=bindings))
+        await publisher.registry(registry_of(SOURCES))
         await publisher.policy(Policy.of(0, [Purpose("settle", "落户")], [RULE]))
         await publisher.form(FORM)
         await refresh(self.runtime)
@@ -115,6 +115,13 @@ class Office:
             form = {"grant_type": "client_credentials"}
             answer = await self.http.post("/oauth/token", auth=(name, SECRET), data=form)
             self._tokens[name] = answer.json()["access_token"]
+
+    async def republish(self, sources: list[Source]) -> None:
+        """The same registry with these sources."""
+        now = self.service.clock()
+        publisher = Publisher(self.runtime.store, "test", now, self.runtime.new_reference)
+        await publisher.registry(registry_of(sources))
+        await refresh(self.runtime)
 
     async def log_in(self, name: str, ref: str) -> None:
         """From now on `name` is the person of that reference, by a token of their own."""
@@ -554,3 +561,140 @@ async def test_numbers_and_evidence_stay_sealed(office: Office) -> None:
     assert found is not None
     assert found.sealed is not None
     assert "复印件-17".encode() not in found.sealed
+
+
+# ---------------------------------------------------------------- a source that holds several kinds of document
+
+
+async def test_a_register_is_asked_by_the_other_document_where_it_knows_nobody(office: Office) -> None:
+    """Tax takes every kind and has filed its holder under the one they came with; it is asked by that one too."""
+    await office.link(RESIDENCE, PERMIT)
+    await office.link(RESIDENCE, PASSPORT, kind="both_shown")
+    consent = (await office.agree(PASSPORT)).json()["id"]
+
+    found = await office.outcomes([consent], applicant=PASSPORT)
+
+    assert found["tax"] == "T-1"
+    (intent,) = await office.service.entries("intent")
+    refs = {each["subject"]["ref"] for each in await links_of(office)} | {
+        each["other"]["ref"] for each in await links_of(office)
+    }
+    # Whoever holds a document that a source may be asked by reads it in their own ledger.
+    assert set(intent["under"]["applicant"]) == refs - set(intent["subjects"].values())
+
+
+async def links_of(office: Office) -> list[dict[str, Any]]:
+    """Every link, as the desk sees it."""
+    found = await office.runtime.store.identities.listing(after="", limit=9)
+    return [(await office.call("GET", f"/v1/identity-links/{each.id}")).json() for each in found]
+
+
+async def test_a_register_that_knows_the_holder_is_asked_once(office: Office) -> None:
+    """By the document of the request; that there are others is nobody's business."""
+    await office.link(RESIDENCE, PERMIT)
+    consent = (await office.agree(RESIDENCE)).json()["id"]
+    asked = Counting(office.runtime)
+
+    await office.resolve([consent], applicant=RESIDENCE)
+
+    assert sorted(asked.calls) == [("border", "511"), ("civil", "111"), ("tax", "111")]
+
+
+async def test_a_register_that_knows_neither_is_asked_by_each_once(office: Office) -> None:
+    """And then it is not found; a document alone is not asked about twice."""
+    await office.link(STRANGER, OLD_PASSPORT)
+    consent = (await office.agree(STRANGER)).json()["id"]
+    alone = (await office.agree(PASSPORT)).json()["id"]
+    asked = Counting(office.runtime)
+
+    both = await office.outcomes([consent], applicant=STRANGER)
+    one = await office.outcomes([alone], applicant=PASSPORT)
+
+    assert (both["tax"], one["tax"]) == ("not_found", "not_found")
+    assert [each for each in asked.calls if each[0] == "tax"] == [
+        ("tax", "111"),
+        ("tax", "414"),
+        ("tax", "414"),
+    ]
+
+
+async def test_somebody_elses_record_under_the_other_document_is_not_shown(office: Office) -> None:
+    """What comes back is looked at as ever: a record that names a stranger is nobody's answer."""
+    personas = {PERMIT["id_no"]: {"v": "T-9", "id_no": STRANGER["id_no"]}}
+    sources = [*SOURCES[:2], _source("tax", "111", "511", **personas)]
+    await office.republish(sources)
+    await office.link(RESIDENCE, PERMIT)
+    consent = (await office.agree(RESIDENCE)).json()["id"]
+
+    assert (await office.outcomes([consent], applicant=RESIDENCE))["tax"] == "wrong_subject"
+
+
+class Counting:
+    """Which source was asked by which kind of document."""
+
+    def __init__(self, runtime: Any) -> None:
+        self.calls: list[tuple[str, str]] = []
+        self._sources = runtime.sources
+        runtime.sources = self
+
+    async def gather(self, asks: Any, deadline: float, now: Any) -> Any:
+        """As the sources behind it."""
+        self.calls += [(source, subject.id_type) for source, subject in asks]
+        return await self._sources.gather(asks, deadline, now)
+
+    async def close(self) -> None:
+        """As the sources behind it."""
+        await self._sources.close()
+
+
+# ---------------------------------------------------------------- organisations, and passports of countries
+
+
+async def test_an_old_registration_number_is_linked_to_the_credit_code(office: Office) -> None:
+    """By a representative with the licence; a consent under the one covers the other, apart again it does not."""
+    code = {"kind": "organisation", "uscc": "91350100M000100Y43"}
+    old = {"kind": "organisation", "reg_no": "110108000000016"}
+
+    absent = await office.try_link(code, {"kind": "organisation", "reg_no": "110108000000019"})
+    link = await office.link(code, old, presence="representative")
+    again = await office.try_link(old, code, presence="representative")
+
+    assert (absent.status_code, absent.json()["errors"][0]["code"]) == (422, "check_digit")
+    assert (link["state"], link["other"]["kind"]) == ("linked", "organisation")
+    assert again.json()["code"] == "identity_already_linked"
+
+
+async def test_two_countries_passports_of_one_number_are_two_people(office: Office) -> None:
+    """With its country a passport is one person's: nobody claims it, and nobody is taken for its holder."""
+    french, chinese = {**PASSPORT, "issuer": "FRA"}, {**PASSPORT, "issuer": "CHN"}
+    await office.link(RESIDENCE, french)
+
+    other = await office.link(STRANGER, chinese)
+    twice = await office.try_link(STRANGER, french)
+    pair = await office.try_link(french, chinese)
+
+    assert other["state"] == "linked"
+    assert (twice.status_code, twice.json()["code"]) == (409, "identity_ambiguous")
+    assert "this claim" not in twice.json()["detail"]
+    assert pair.json()["errors"][0]["code"] == "issuers_differ"
+
+
+async def test_a_register_of_numbers_does_not_answer_for_a_country(office: Office) -> None:
+    """Who names a passport with some country, right or wrong, is not told what stands under its number."""
+    american = {**PASSPORT, "issuer": "USA"}
+    consents = [(await office.agree(each)).json()["id"] for each in (PASSPORT, american)]
+
+    bare = await office.outcomes(consents[:1], applicant=PASSPORT)
+    named = await office.outcomes(consents[1:], applicant=american)
+
+    assert (bare["entry"], named["entry"]) == ("2001-01-01", "not_applicable")
+
+
+async def test_a_passport_recorded_without_its_country_is_linked_to_itself_with_it(office: Office) -> None:
+    """What was recorded before anybody asked for the country is not lost to its holder."""
+    consent = (await office.agree(PASSPORT)).json()["id"]
+    await office.link({**PASSPORT, "issuer": "FRA"}, PASSPORT)
+
+    found = await office.outcomes([consent], applicant={**PASSPORT, "issuer": "FRA"})
+
+    assert found["entry"] == "2001-01-01"

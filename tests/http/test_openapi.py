@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import orjson
@@ -274,11 +275,13 @@ CONSENT: Body = {
         "shown_at": "2026-11-21T02:00:00Z",
         "channel": "window",
     },
+    "acts": [{"topic": "others", "act_id": "tick-1", "at": "2026-11-21T02:00:00Z"}],
     "evidence": {"method": "signature_pad", "witness": "clerk-1"},
     "max_uses": 1000,
 }
 
 
+CASES = count(1)
 ASKING: Body = {"form": {"id": "family"}, "subject": ANN}
 
 
@@ -318,7 +321,8 @@ def test_any_part_of_a_consent_keeps_its_word(free: str, client: ASGIClient, des
 
     def partly_sound(case: Any) -> Any:
         drawn = case.body if isinstance(case.body, dict) else {}
-        case.body = {**CONSENT, **({free: drawn[free]} if free in drawn else {})}
+        another = {**CONSENT, "case": f"case-{next(CASES)}"}  # the same agreement is recorded once
+        case.body = {**another, **({free: drawn[free]} if free in drawn else {})}
         return case
 
     _check(described["/v1/consents"]["POST"].as_strategy().map(partly_sound), client)
@@ -542,7 +546,7 @@ def test_a_consent_request_has_its_documented_shape(client: ASGIClient, document
 
 def test_a_consent_goes_through_its_steps(client: ASGIClient, document: Body) -> None:
     """Recorded, paused, resumed, withdrawn: each answer is as documented; what cannot be is a 409."""
-    made = client.post("/v1/consents", json=CONSENT)
+    made = client.post("/v1/consents", json={**CONSENT, "case": "case-of-steps"})
     assert list(schema_of(document, "/v1/consents", "post", "201").iter_errors(made.json())) == []
 
     states = []

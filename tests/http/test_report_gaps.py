@@ -35,6 +35,7 @@ sys.path.insert(
 from gap_bench import DUTY, NOON, form, registry
 
 DAY = timedelta(days=1)
+NOVEMBER = {"from": "2026-11-01", "to": "2026-12-01"}
 TRAFFIC, TAX = "交通", "税务"
 PEOPLE = [resident_id("350582", date(1980, 1, 1) + timedelta(days=each), 901) for each in range(24)]
 CARD = Material("id-card", "身份证", ("person.name", "person.sex"))
@@ -129,6 +130,7 @@ class Town:
         self, name: str, *, by: tuple[str, ...] = ("data_admin",), **query: Any
     ) -> dict[str, Any]:
         """A report of that day (or of `from`, `to`), which has its published shape."""
+        await self.counted()
         today = (self.clock() + timedelta(hours=8)).date()
         days = {"from": today.isoformat(), "to": (today + DAY).isoformat()}
         answer = await self.http.get(f"/v1/reports/{name}", params=days | query, headers=self.bearer(*by))
@@ -223,10 +225,10 @@ async def test_the_sentence_says_what_to_do_and_what_it_brings(town: Town) -> No
     step = (await town.report("gaps"))["steps"][0]
 
     assert step["sentence"] == (
-        "接入 vehicle.policy_no（保险单号）：回填率 +25.0 个百分点，涉及 1 张表单、每月 720 人次；由金融监管办理。"
+        "接入 vehicle.policy_no（保险单号）：回填率 +25.0 个百分点，涉及 1 张表单、每月 720 件；由金融监管办理。"
     )
     assert step["sentence_en"] == (
-        "connect vehicle.policy_no (保险单号): +25.0 points on 1 form, 720 people a month; for 金融监管."
+        "connect vehicle.policy_no (保险单号): +25.0 points on 1 form, 720 applications a month; for 金融监管."
     )
 
 
@@ -257,7 +259,7 @@ async def test_tests_count_nowhere(town: Town) -> None:
     await town.apply(PEOPLE[0], test=True)
     await town.counted()
 
-    assert (await town.report("gaps"))["applications"] == {"read": 0, "of": 0, "complete": True}
+    assert (await town.report("gaps"))["applications"] == {"counted": 0, "waiting": 0}
     assert (await town.report("repeat-collection"))["rows"] == []
 
 
@@ -346,31 +348,108 @@ async def test_papers_that_need_not_be_handed_in(town: Town) -> None:
 
 
 async def test_a_renderer_sees_its_own_department(town: Town) -> None:
-    """Its own numbers, and a refusal for another's."""
+    """Its own numbers of a month that is over, and a refusal for another's."""
     await town.everybody()
     for who in PEOPLE[:12]:
         await town.apply(who, department=TAX)
+    hall = await town.report("gaps")
+    assert hall["applications"]["counted"] == 36
+    assert (await town.report("gaps", department=TAX))["applications"]["counted"] == 12
 
-    own = await town.report("gaps", by=("renderer",))
+    town.clock.now += 10 * DAY
+    own = await town.report("gaps", by=("renderer",), **NOVEMBER)
     asked = await town.http.get(
         "/v1/reports/gaps", params={"department": TAX}, headers=town.bearer("renderer")
     )
 
-    assert own["applications"]["read"] == 24
+    assert (own["applications"]["counted"], own["segments"]) == (24, [])
+    assert own["m4"] == {"rate": 0.5, "numerator": 48, "denominator": 96}
+    assert own["steps"][0]["fixes"] == hall["steps"][0]["fixes"]
     assert (asked.status_code, asked.json()["code"]) == (403, "other_department")
-    assert (await town.report("gaps"))["applications"]["read"] == 36
-    assert (await town.report("gaps", department=TAX))["applications"]["read"] == 12
 
 
 async def test_few_applications_are_not_told_outside_the_hall(town: Town) -> None:
     """Fewer than ten could be somebody; those who run the hall see them."""
     for who in PEOPLE[:9]:
         await town.apply(who)
-
-    for name, rows in (("gaps", "steps"), ("repeat-collection", "rows")):
-        assert (await town.report(name, by=("renderer",)))[rows] == []
-    assert (await town.report("gaps", by=("renderer",)))["m4"] is None
     assert len((await town.report("gaps"))["steps"]) == 2
+
+    town.clock.now += 10 * DAY
+    for name, rows in (("gaps", "steps"), ("repeat-collection", "rows")):
+        assert (await town.report(name, by=("renderer",), **NOVEMBER))[rows] == []
+    assert (await town.report("gaps", by=("renderer",), **NOVEMBER))["m4"] is None
+
+
+async def test_outside_the_hall_causes_of_few_are_told_by_nobody(town: Town) -> None:
+    """Three people met a broken register: their slots are in the totals, and in no cause, step or row."""
+    town.clock.now -= DAY
+    await town.publish("person.phone", silent=tuple(PEOPLE[:3]))
+    await town.everybody()
+    town.clock.now += 15 * DAY
+    outside = await town.report("gaps", by=("renderer",), **NOVEMBER)
+    inside = await town.report("gaps", **NOVEMBER)
+    again = await town.report("repeat-collection", by=("renderer",), **NOVEMBER)
+
+    assert "source_error" in {each["outcome"] for each in inside["causes"]}
+    assert "source_error" not in {each["outcome"] for each in outside["causes"]}
+    assert outside["m4"] == inside["m4"]
+    assert [(row["field"], row["last_seen"]) for row in again["rows"]] in ([("phone", None)], [])
+    assert again["m7"]["denominator"] > 0
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"from": "2026-11-01", "to": "2026-12-01"},  # under way
+        {"from": "2026-10-02", "to": "2026-11-01"},
+        {"from": "2026-10-01", "to": "2026-10-31"},
+        {"segment": "taiwan"},
+    ],
+)
+async def test_outside_the_hall_reports_are_of_months_that_are_over(
+    town: Town, query: dict[str, str]
+) -> None:
+    """Anything else could be subtracted from what is told anyway; the refusal says what to ask for."""
+    answer = await town.http.get("/v1/reports/gaps", params=query, headers=town.bearer("renderer"))
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_counted_so")
+    usual = await town.http.get("/v1/reports/gaps", headers=town.bearer("renderer"))
+    assert (usual.json()["from"], usual.json()["to"]) == ("2026-10-01", "2026-11-01")
+
+
+async def test_by_segment_causes_are_counted_month_by_month(town: Town) -> None:
+    """Part of a month is refused; without days it is this month and the last."""
+    await town.everybody()
+    part = await town.http.get(
+        "/v1/reports/gaps",
+        params={"segment": "resident", "from": "2026-11-02", "to": "2026-12-01"},
+        headers=town.bearer("operator"),
+    )
+    usual = await town.http.get(
+        "/v1/reports/gaps", params={"segment": "resident"}, headers=town.bearer("operator")
+    )
+
+    assert (part.status_code, part.json()["code"]) == (422, "not_counted_so")
+    assert (usual.json()["from"], usual.json()["to"]) == ("2026-10-01", "2026-12-01")
+    assert usual.json()["m4"] == (await town.report("gaps"))["m4"]
+    assert usual.json()["steps"][0]["kept_of_answered"]["denominator"] == 48
+
+
+async def test_a_report_says_what_is_not_counted_yet(town: Town) -> None:
+    """Snapshots that wait are told; none is read past the roll-ups."""
+    await town.apply(PEOPLE[0])
+    answer = await town.http.get("/v1/reports/gaps", headers=town.bearer("operator"))
+
+    assert answer.json()["applications"] == {"counted": 0, "waiting": 1}
+
+
+async def test_a_whole_month_still_knows_the_day_it_was_asked_last(town: Town) -> None:
+    """Months are kept as months; the day is looked up where it is shown."""
+    await town.publish("person.phone")
+    await town.everybody()
+    (row,) = (await town.report("repeat-collection", **NOVEMBER))["rows"]
+
+    assert (row["times"], row["last_seen"]) == (24, "2026-11-21")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The filled form on paper: every label and value, where each came from, rare characters, and what it may not show."""
 
+import asyncio
 import struct
 import zlib
 from dataclasses import replace
@@ -7,7 +8,10 @@ from dataclasses import replace
 import orjson
 import segno
 
-from gateway.submissions.printing import print_pages
+from forms.print import FORM_SOURCE
+from gateway.slots import from_facts
+from gateway.submissions.paper_check import check_paper
+from gateway.submissions.printing import Sheet, print_pages
 from gateway.submissions.receipt_check import check_call_receipt
 from gateway.submissions.receipt_print import sheet_of
 from tests.paper.conftest import FORM, PERSONA, SENT
@@ -112,6 +116,53 @@ async def test_a_question_that_did_not_arise_is_struck_out(desk):
     assert "号牌／" in text
 
 
+async def test_a_table_without_rows_is_struck_out(desk):
+    """Nobody writes a child into it later."""
+    answer = await desk.resolve()
+    made = await desk.submit(answer["id"], values=await sent_with(desk, children=[]))
+
+    pdf = await desk.pdf(f"/v1/submissions/{made['id']}/form.pdf")
+
+    assert "证件号码1／／" in pdf.text
+    assert (await asyncio.to_thread(check_paper, pdf.content)).faults == ()
+
+
+async def test_yes_and_no_are_boxes_of_which_one_is_ticked(desk):
+    """As offices print them; the value stands in the file inside."""
+    answer = await desk.resolve()
+    made = await desk.submit(answer["id"])
+
+    pdf = await desk.pdf(f"/v1/submissions/{made['id']}/form.pdf")
+
+    car = next(each for each in pdf.attached("values.json")["values"] if each["path"] == "has_car")
+    assert "有无车辆是√否" in pdf.text
+    assert (car["value"], car["text"]) == (False, "否")
+
+
+async def test_every_page_has_the_code_its_number_and_the_receipts(make_desk):
+    """So that one sheet that was taken out still says where it belongs."""
+    long = replace(FORM, groups=(replace(FORM.groups[0], max_rows=100),))
+    desk = await make_desk(form=long, public_url="http://gate.test")
+    answer = await desk.resolve()
+    typed = [{"name": f"孩{number}", "id_no": ""} for number in range(60)]
+    made = await desk.submit(answer["id"], values=SENT | {"children": PERSONA["children"] + typed})
+
+    pdf = await desk.pdf(f"/v1/submissions/{made['id']}/form.pdf")
+    await desk.http.aclose()
+
+    document, digest = pdf.attached("receipt.json"), pdf.attached("values.json")["digest"]
+    texts = ["".join(page.extract_text().split()) for page in pdf.reader.pages]
+    assert len(texts) > 1
+    for number, text in enumerate(texts, 1):
+        assert f"第{number}页共{len(texts)}页" in text
+        assert document["number"] in text
+    assert all("孩" not in text or "子女情况" in text for text in texts)
+    sheet = Sheet(FORM_SOURCE, pdf.attached("page.json"), desk.clock())
+    url = f"http://gate.test/r/{document['number']}?d={digest[:16]}"
+    wanted = [bytes(row) for row in segno.make(url, error="m", micro=False).matrix]
+    assert [code_on(page, url) for page in await print_pages(sheet, ppi=300)] == [wanted] * len(texts)
+
+
 async def test_a_preview_says_so(desk):
     """It is not what was handed in."""
     answer = await desk.resolve()
@@ -147,7 +198,7 @@ async def test_a_masked_submission_is_printed_masked(desk):
 
 
 async def test_a_masked_form_of_many_rows_is_printed_masked_too(make_desk):
-    """Its entry is too long to name its slots; what came from a source is masked all the same."""
+    """Its entry tells rows together and leaves none out; what came from a source is masked all the same."""
     long = replace(FORM, groups=(replace(FORM.groups[0], max_rows=900),))
     desk = await make_desk(form=long)
     answer = await desk.resolve(delivery="masked")
@@ -158,7 +209,10 @@ async def test_a_masked_form_of_many_rows_is_printed_masked_too(make_desk):
     (entry,) = await desk.entries("submission.received")
     await desk.http.aclose()
 
-    assert entry["omitted"] == ["slots"]
+    assert "omitted" not in entry
+    assert {slot.path: slot.disposition.value for slot in from_facts(entry["slots"])} == {
+        path: each["disposition"] for path, each in made["fields"].items()
+    }
     assert "孩699" in pdf.text
     assert "35058219910603996X" not in pdf.text
     for name in ("values.json", "page.json", "receipt.json"):
@@ -245,7 +299,7 @@ async def test_the_code_leads_to_the_page_and_holds_nothing_of_a_person(desk):
     document = await desk.receipt(answer["receipt"]["id"])
     record = check_call_receipt(orjson.dumps(document)).record
 
-    page = (await print_pages(sheet_of(document, record, issuer="urn:test"), ppi=150))[0]
+    page = (await print_pages(sheet_of(document, record, issuer="urn:test"), ppi=300))[0]
 
     url = f"http://gate.test/r/{document['number']}?d={document['digest'][:16]}"
     assert code_on(page, url) == [bytes(row) for row in segno.make(url, error="m", micro=False).matrix]
@@ -266,7 +320,7 @@ async def test_the_code_of_a_form_carries_the_forms_own_digest(desk):
 def code_on(png, url):
     """The squares of the code in the upper right corner of a page, dark ones as 1."""
     rows = pixels(png)
-    right = [row[int(len(row) * 0.7) :] for row in rows[: len(rows) // 6]]
+    right = [row[int(len(row) * 0.7) :] for row in rows]
     top = next(number for number, row in enumerate(right) if any(row))
     first = right[top]
     left, end = first.index(1), len(first) - first[::-1].index(1)
@@ -277,7 +331,7 @@ def code_on(png, url):
 
 
 def pixels(png):
-    """A PNG of eight bits a channel as rows of 1 (dark) and 0."""
+    """The uppermost sixth of a PNG of eight bits a channel as rows of 1 (dark) and 0."""
     width, height, _, kind = struct.unpack(">IIBB", png[16:26])
     each = {2: 3, 6: 4}[kind]
     packed, at = b"", 8
@@ -286,7 +340,7 @@ def pixels(png):
         packed += png[at + 8 : at + 8 + size] if name == b"IDAT" else b""
         at += 12 + size
     raw, row, rows = zlib.decompress(packed), bytearray(width * each), []
-    for number in range(height):
+    for number in range(height // 6):
         begin = number * (width * each + 1)
         row = unfiltered(raw[begin], raw[begin + 1 : begin + 1 + width * each], row, each)
         rows.append([1 if row[place] < 128 else 0 for place in range(0, width * each, each)])

@@ -81,7 +81,7 @@ def another_number(page, values):
     page["number"] = "0000-0000-0000-0000"
 
 
-async def set_again(pdf, change, signed=None):
+async def set_again(pdf, change, signed=None, source=FORM_SOURCE):
     """The form after `change(page, values)`, with every digest, code and file inside made to fit."""
     values = pdf.attached("values.json")
     page = without_code(pdf.attached("page.json"), values["digest"])
@@ -92,7 +92,7 @@ async def set_again(pdf, change, signed=None):
     values["signed"] = signed(values, page) if signed else values["signed"]
     files = {"receipt.json": pdf.attached("receipt.json"), "values.json": values, "page.json": page}
     attached = [{"name": n, "text": orjson.dumps(f).decode(), "about": ""} for n, f in files.items()]
-    return await print_pdf(Sheet(FORM_SOURCE, {**page, "attachments": attached}, NOW))
+    return await print_pdf(Sheet(source, {**page, "attachments": attached}, NOW))
 
 
 def by_the_forger(values, page):
@@ -228,6 +228,42 @@ async def test_of_a_paper_from_another_release_it_is_said_what_was_not_compared(
 
     assert found.faults == ()
     assert "look whether anything was painted over" in found.notes[1]
+
+
+def of_another_release(desk, source, page):
+    """A form that a release with another layout set and signed for. `source`: its layout."""
+    keys = desk.app.state.receipt_keys
+
+    def signed(values, coded):
+        claims = {
+            "jti": values["stated"]["receipt"],
+            "digest": values["digest"],
+            "page": digest_of(coded),
+            "press": "typst 0.1, 0000000000000000",
+        }
+        return keys.sign(claims, FORM_TYPE)
+
+    return set_again(page, lambda coded, values: None, signed, source=source)
+
+
+async def test_a_form_from_a_release_with_another_layout_is_no_forgery(desk, form):
+    """Every value stands on it; that its places were not compared is said."""
+    older = FORM_SOURCE.replace("数据来源", "各项来源")
+
+    found = await in_thread(await of_another_release(desk, older, form))
+
+    assert found.faults == ()
+    assert "set by another release, whose layout is another" in found.notes[1]
+
+
+async def test_a_form_from_another_release_that_lacks_a_value_is_refused(desk, form):
+    """Another layout is no excuse for what is not on the pages."""
+    emptied = FORM_SOURCE.replace("lines(c.text)\n      mark-of(c)", "mark-of(c)")
+    assert emptied != FORM_SOURCE
+
+    found = await in_thread(await of_another_release(desk, emptied, form))
+
+    assert "The text on the pages is not what was signed: the paper was changed." in found.faults
 
 
 async def test_a_file_inside_that_stands_twice_counts_for_nothing(form):

@@ -83,6 +83,7 @@ SOURCES = st.builds(
     tier=st.sampled_from(Tier),
     kinds=st.frozensets(st.sampled_from(SubjectKind), min_size=1),
     id_types=st.frozensets(WORDS, max_size=2),
+    by_issuer=st.booleans(),
     config=st.dictionaries(WORDS.filter(lambda key: key != "<<"), JSON, max_size=3),
     timeout=SPANS,
     open_for=SPANS,

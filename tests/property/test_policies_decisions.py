@@ -132,6 +132,15 @@ def test_every_ask_gets_one_decision_with_rule_and_words(asks, given_consents, r
         assert not outcome_of(decision.reason).startswith("filled")
 
 
+@given(asks, consents(), rule_lists())
+def test_asks_are_decided_together_as_they_are_one_by_one(asks, given_consents, rules):
+    """What else a form asks changes no decision, whether the person agreed to all of it or to a part."""
+    together = decide(asks, given_consents, REQUEST, Rules.of(rules), TIERS)
+    one_by_one = [decide([ask], given_consents, REQUEST, Rules.of(rules), TIERS)[0] for ask in asks]
+
+    assert list(together) == one_by_one
+
+
 @given(asks, consents())
 def test_without_rules_nothing_is_allowed(asks, given_consents):
     """Deny by default: no consent opens anything that no rule permits."""

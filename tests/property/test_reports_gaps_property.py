@@ -12,7 +12,7 @@ sys.path.insert(
     0, str(Path(__file__).parents[1] / "unit" / "gateway" / "reports")
 )  # that directory is no package
 
-from gap_bench import FIELDS, D, Out, T, application, catalogue
+from gap_bench import FIELDS, D, Out, T, application, catalogue, measured, sums_of, tally_from
 
 from field_registry.outcomes import FILLED
 from gateway.reports.gap_causes import SUPPLIED, Cause, Fix, Needs, cause_of
@@ -55,9 +55,7 @@ applications = st.builds(
 
 
 def tally_of(whole: list[Snapshot]) -> Tally:
-    tally = Tally(KNOWN)
-    tally.add(whole)
-    return tally
+    return tally_from(whole, KNOWN)
 
 
 @settings(max_examples=150, deadline=None)
@@ -83,7 +81,8 @@ def test_the_order_of_applications_makes_no_difference(whole: list[Snapshot], ch
     chance.shuffle(shuffled)  # type: ignore[attr-defined]
     one, other = tally_of(whole), Tally(KNOWN)
     for each in shuffled:
-        other.add([each])
+        other.take(sums_of([each]))
+        other.rates(measured("segment", [each]))
 
     assert steps_of(one, 99) == steps_of(other, 99)
     assert gaps_of(one) == gaps_of(other)

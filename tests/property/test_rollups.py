@@ -1,5 +1,6 @@
 """Roll-ups against the plain way of counting: whatever was submitted, in whatever order and portions."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from field_registry.outcomes import Disposition, OutcomeCode, Tier
-from gateway.records import Countable, RollupKey
+from gateway.records import CAUSE_COUNTERS, Countable, RollupKey
 from gateway.reports.backfill import BY
 from gateway.reports.backfill_slots import OPENED, Part, counts_in
 from gateway.reports.measures import COUNTERS, Measures, measures_of, slot_measures, together
@@ -87,7 +88,7 @@ def summed(portions: Sequence[Sequence[Countable]]) -> dict[RollupKey, Measures]
     """The cells, each portion counted by itself."""
     cells: dict[RollupKey, Measures] = {}
     for portion in portions:
-        for key, counts in count(portion):
+        for key, counts in count(portion).cells:
             cells[key] = cells.get(key, Measures()) + Measures(*counts)
     return {key: each for key, each in cells.items() if each != Measures()}
 
@@ -148,7 +149,7 @@ def test_the_log_counted_again_is_equal_to_the_slot(of: tuple[Snapshot, ...]) ->
         if each.number == 1:
             recount.receive(leaf(each))
 
-    assert differences(recount.cells, tables(summed([countables(of)]))) == []
+    assert differences(recount.cells, tables(summed([countables(of)])) | causes(countables(of))) == []
 
 
 @given(snapshots())
@@ -176,6 +177,21 @@ def leaf(of: Snapshot) -> dict[str, Any]:
         **{name: getattr(of, name) for name in ("matter", "department", "segment", "definition", "baseline")},
         "is_test": of.is_test,
         "slots": to_facts(of.slots),
+    }
+
+
+def causes(of: Sequence[Countable]) -> dict[tuple[str, ...], dict[str, int]]:
+    """The causes of whole months; what was seen is summed over segments, as it is by day."""
+    found: dict[tuple[str, ...], Counter[str]] = {}
+    for (grain, place, _, key), counts in count(of).causes:
+        if grain == "m":
+            told = place._replace(segment="") if key.kind == "seen" else place
+            cell = found.setdefault(("cause", *told, *key), Counter())
+            cell.update(dict(zip(CAUSE_COUNTERS, counts, strict=True)))
+    return {
+        cell: named
+        for cell, counts in found.items()
+        if (named := {name: each for name, each in counts.items() if each})
     }
 
 

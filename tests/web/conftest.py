@@ -7,7 +7,6 @@ from base64 import b64encode
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,7 +14,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 import pytest
+import pytest_asyncio
 from fastapi import FastAPI
+from playwright.async_api import Browser, async_playwright
 
 from field_registry import Binding, Item, Registry, Source, SubjectKind
 from field_registry.items import Datatype, Sensitivity, ShareAttribute
@@ -31,12 +32,12 @@ from gateway.settings import Settings
 from gateway.store import MemoryStore
 from policies import Ground, GroundKind, Policy, Purpose, Rule
 from policies.rules import Conditions, Effect
+from tests.pages import Page
 
 NOW = datetime(2026, 11, 21, 2, 3, 4, tzinfo=UTC)
 HALL, TAX = "政务服务", "税务"
 ANN = {"kind": "person", "id_type": "111", "id_no": "35058219910603996X"}
 CHILD = {"kind": "person", "id_type": "111", "id_no": "110102202001010075"}
-VOID: frozenset[str] = frozenset({"meta", "link", "input", "br", "img", "hr"})
 
 
 def _item(item_id: str, name: str, english: str, **more: Any) -> Item:
@@ -116,65 +117,6 @@ class Clock:
     def tick(self, **by: float) -> None:
         """Later by so much."""
         self.now += timedelta(**by)
-
-
-class Page(HTMLParser):
-    """A page as a phone has it: every element with its attributes, and the text of each."""
-
-    def __init__(self, answer: httpx.Response) -> None:
-        super().__init__()
-        self.status, self.html, self.headers = answer.status_code, answer.text, answer.headers
-        self.elements: list[tuple[str, dict[str, str]]] = []
-        self.texts: list[list[str]] = []
-        self.closed: list[str] = []
-        self._open: list[int] = []
-        self.feed(answer.text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.elements.append((tag, {name: value or "" for name, value in attrs}))
-        self.texts.append([])
-        if tag not in VOID:
-            self._open.append(len(self.elements) - 1)
-
-    def handle_endtag(self, tag: str) -> None:
-        self.closed.append(tag)
-        assert self.elements[self._open.pop()][0] == tag, f"</{tag}> closes something else"
-
-    def handle_data(self, data: str) -> None:
-        for number in self._open:
-            self.texts[number].append(data)
-
-    @property
-    def text(self) -> str:
-        """All there is to read."""
-        return self.html if not self.texts else "".join(self.texts[0])
-
-    def all(self, tag: str, **attributes: str) -> list[dict[str, str]]:
-        """The attributes of every element of that tag that has those."""
-        wanted = attributes.items()
-        return [each for name, each in self.elements if name == tag and wanted <= each.items()]
-
-    def text_of(self, tag: str) -> list[str]:
-        """What every element of that tag says, white space folded."""
-        return [
-            " ".join("".join(text).split())
-            for (name, _), text in zip(self.elements, self.texts, strict=True)
-            if name == tag
-        ]
-
-    def form(self, step: str) -> dict[str, Any]:
-        """The hidden fields of the form of that step, as a browser sends them."""
-        hidden: dict[str, Any] = {}
-        for name, each in self.elements:
-            if name == "form":
-                if hidden.get("step") == step:
-                    break
-                hidden = {}
-            elif name == "input" and each.get("type") == "hidden":
-                hidden[each["name"]] = each["value"]
-        assert hidden.get("step") == step, f"the page has no form for {step}"
-        return hidden
 
 
 @dataclass
@@ -330,3 +272,12 @@ async def hall(make_hall: Callable[..., Any]) -> AsyncIterator[Hall]:
     made: Hall = await make_hall()
     yield made
     await made.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(chromium: str) -> AsyncIterator[Browser]:
+    """One browser for a file of tests, which needs the loop of its module."""
+    async with async_playwright() as driver:
+        started = await driver.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
+        yield started
+        await started.close()

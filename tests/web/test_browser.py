@@ -6,37 +6,33 @@ the page's own policy rightly refuses: it alone gets a context with script on an
 ONCEGATE_SCREENSHOTS=DIR keeps what was seen.
 """
 
-import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import uvicorn
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Error, Page, async_playwright, expect
+from playwright.async_api import Browser, Error, Page, expect
 
 from tests.issuer import Issuer
 from tests.issuer import served as served_issuer
+from tests.web.looking import (
+    LOOKS,
+    SIZES,
+    TWICE,
+    USUAL,
+    a_page,
+    arrives,
+    checked_page,
+    choose_text,
+    looks_right,
+    press,
+    served,
+    violations,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
-SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 800}}
-USUAL, TWICE = 16, 32
-"""The text size a reader chose in the browser, in pixels."""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser(chromium: str) -> AsyncIterator[Browser]:
-    """One browser for this file."""
-    async with async_playwright() as driver:
-        started = await driver.chromium.launch(executable_path=chromium, args=["--disable-gpu"])
-        yield started
-        await started.close()
 
 
 @pytest_asyncio.fixture(loop_scope="module")
@@ -44,59 +40,14 @@ async def hall(make_hall: Callable[..., Any]) -> AsyncIterator[Any]:
     """A hall that is really served, on an address of its own."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = await make_hall(public_url=f"http://127.0.0.1:{port}")
-    async with served(made):
+        public = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    made = await make_hall(public_url=public)
+    async with served(made.app, public):
         yield made
     await made.close()
 
 
-@asynccontextmanager
-async def served(hall: Any) -> AsyncIterator[None]:
-    """The hall's service on its public address."""
-    port = int(hall.runtime.settings.public_url.rsplit(":", 1)[1])
-    config = uvicorn.Config(hall.app, port=port, lifespan="off", log_config=None, access_log=False)
-    server = uvicorn.Server(config)
-    task = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110  (uvicorn has no event for it)
-            await asyncio.sleep(0.02)
-    yield
-    server.should_exit = True
-    await task
-
-
-@asynccontextmanager
-async def a_page(browser: Browser, size: str = "phone", **options: Any) -> AsyncIterator[Page]:
-    """A page of a fresh browser of that size, touched by a finger when it is a phone; script is off unless asked for."""
-    given: dict[str, Any] = {"java_script_enabled": False} | options
-    is_phone = size == "phone"
-    context = await browser.new_context(viewport=SIZES[size], is_mobile=is_phone, has_touch=is_phone, **given)
-    context.set_default_timeout(10_000)
-    try:
-        yield await context.new_page()
-    finally:
-        await context.close()
-
-
-async def choose_text(page: Page, pixels: int) -> None:
-    """Set the text size as a reader does in the browser's settings; it holds for the pages that follow."""
-    session = await page.context.new_cdp_session(page)
-    await session.send("Page.setFontSizes", {"fontSizes": {"standard": pixels}})
-
-
 # ---------------------------------------------------------------- what a person does
-
-
-async def arrives(page: Page, heading: str) -> None:
-    """Return when the page with that heading is there; fails after some seconds."""
-    await expect(page.locator("h1")).to_contain_text(heading)
-
-
-async def press(page: Page, button: str) -> None:
-    """Press, and wait for the page it leads to."""
-    async with page.expect_navigation():
-        await page.click(button)
 
 
 async def confirm(page: Page, typed: str) -> None:
@@ -176,42 +127,6 @@ async def every_state(hall: Any, page: Page) -> AsyncIterator[str]:
 
 # ---------------------------------------------------------------- what is seen
 
-TARGETS = """[...document.querySelectorAll('button, label.choice, summary, input.code, a.jump')].map(e => {
-  const r = e.getBoundingClientRect(); return [e.innerText.slice(0, 20), r.width, r.height]; })"""
-SMALLEST = """(() => { const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); const sizes = [];
-  while (walk.nextNode()) if (walk.currentNode.data.trim())
-    sizes.push(parseFloat(getComputedStyle(walk.currentNode.parentElement).fontSize));
-  return Math.min(...sizes); })()"""
-CONTRASTS = """(() => {
-  const light = c => { const [r, g, b] = c.match(/[\\d.]+/g).map(v => { v /= 255;
-    return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; }); return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
-  const behind = e => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
-    if (c !== 'rgba(0, 0, 0, 0)') return c; } return 'rgb(255, 255, 255)'; };
-  const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT); const found = [];
-  while (walk.nextNode()) { const e = walk.currentNode.parentElement; if (!walk.currentNode.data.trim()) continue;
-    const [a, b] = [light(getComputedStyle(e).color), light(behind(e))];
-    found.push([(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), walk.currentNode.data.trim().slice(0, 20)]); }
-  return found.sort((x, y) => x[0] - y[0])[0]; })()"""
-WIDTH = "document.documentElement.scrollWidth"
-
-
-async def looks_right(page: Page, name: str, text: int) -> None:
-    """Nothing wider than the screen, no text under 18 px at usual size, no target under 60 px, no contrast under 4.5."""
-    await choose_text(page, text)
-    wanted = os.environ.get("ONCEGATE_SCREENSHOTS")
-    if wanted:
-        # A picture of more than the screen sets the text back to the usual size.
-        await page.screenshot(path=Path(wanted, f"{name}-{text}.png"), full_page=text == USUAL)
-
-    measured = await page.evaluate(f"[{WIDTH}, {SMALLEST}, {TARGETS}, {CONTRASTS}]")
-    width, smallest, targets, (contrast, words) = measured
-
-    assert page.viewport_size is not None
-    assert width <= page.viewport_size["width"], name
-    assert smallest >= 18 * text / USUAL, name
-    assert [each for each in targets if each[1] and (each[1] < 60 or each[2] < 60)] == [], name
-    assert contrast >= 4.5, (name, words)
-
 
 @pytest.mark.parametrize("size", ["phone", "desk"])
 async def test_a_person_answers_without_script(hall: Any, browser: Browser, size: str) -> None:
@@ -269,24 +184,6 @@ async def test_the_policy_lets_no_script_run_where_script_is_on(hall: Any, brows
 # ---------------------------------------------------------------- what a machine reads
 
 
-SHEET = Path(__file__).parents[2] / "gateway" / "web" / "static" / "page.css"
-NIGHT = [("dark", USUAL)] if "prefers-color-scheme" in SHEET.read_text() else []
-"""Looked at as soon as the sheet has colours for the night; until then night is day."""
-LOOKS = [("light", USUAL), ("light", TWICE), *NIGHT]
-
-
-def checked_page(browser: Browser) -> Any:
-    """A page that axe can be put into: the only one with script on and the page's own policy set aside."""
-    return a_page(browser, java_script_enabled=True, bypass_csp=True)
-
-
-async def violations(page: Page) -> list[str]:
-    """What axe holds against the page as it stands, or cannot tell: rule and place."""
-    told = await page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
-    found = [*told["violations"], *told["incomplete"]]
-    return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
-
-
 async def test_axe_finds_nothing_in_any_state(hall: Any, browser: Browser) -> None:
     """Every rule of axe holds on every state of the page, in each of its colour schemes, and at twice the text size."""
     found: dict[tuple[str, str, int], list[str]] = {}
@@ -326,7 +223,7 @@ async def test_a_person_logs_in_at_an_issuer_of_another_site(browser: Browser, m
         made = await make_hall(public_url=public, person_oidc_issuer=issuer.url, allow_private_addresses=True)
         issuer.now = int(made.clock().timestamp())
         issuer.claims = {"id_no": "35058219910603996X", "acr": "high", "auth_time": issuer.now}
-        async with served(made), a_page(browser) as page:
+        async with served(made.app, public), a_page(browser) as page:
             told = await made.ask(case="350582-2026-000123")
             await page.goto(told["url"])
             await arrives(page, "请先确认是您本人")
@@ -349,7 +246,7 @@ async def test_axe_finds_nothing_on_the_way_through_a_log_in(browser: Browser, m
         issuer.now = int(made.clock().timestamp())
         bob = {"id_no": "110102199101010078", "acr": "high", "auth_time": issuer.now}
         found = {}
-        async with served(made), checked_page(browser) as page:
+        async with served(made.app, public), checked_page(browser) as page:
             await page.set_viewport_size(SIZES["phone"])
             url = (await made.ask())["url"]
             for heading, claims in (("不是您的链接", bob), ("登录未被接受", {"acr": "low"})):
@@ -403,9 +300,9 @@ async def renderer(make_hall: Callable[..., Any]) -> AsyncIterator[Any]:
     """A hall whose desk resolves forms, really served."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    made = await make_hall(public_url=f"http://127.0.0.1:{port}", roles=frozenset({"renderer"}))
-    async with served(made):
+        public = f"http://127.0.0.1:{probe.getsockname()[1]}"
+    made = await make_hall(public_url=public, roles=frozenset({"renderer"}))
+    async with served(made.app, public):
         yield made
     await made.close()
 

@@ -12,7 +12,7 @@ from tests.issuer import Issuer, served
 ANN_SAID = {"id_no": "35058219910603996X", "acr": "substantial"}
 BOB_SAID = {"id_no": "110102199101010078"}
 EVERYTHING = ("person.name", "person.address", "person.phone", "person.children")
-BOTH_ACTS = ("sensitive", "third_party")
+BOTH_ACTS = ("sensitive", "others")
 
 
 @pytest.fixture
@@ -179,6 +179,20 @@ async def test_a_guardian_logs_in_as_themself(hall: Any, issuer: Issuer) -> None
     )
 
     assert (await Browser(hall, issuer, told["url"]).log_in()).status_code == 200
+
+
+@pytest.mark.parametrize(("asked", "is_them"), [("FRA", True), ("DEU", False), (None, True)])
+async def test_a_passport_is_one_countrys(
+    hall: Any, issuer: Issuer, asked: str | None, *, is_them: bool
+) -> None:
+    """A link for a passport of one country does not open for the same number of another."""
+    passport = {"kind": "person", "id_type": "414", "id_no": "E12345678"}
+    issuer.claims |= {"id_type": "414", "id_no": "E12345678", "id_issuer": "FRA"}
+    made = await hall.ask(subject=passport | ({"issuer": asked} if asked else {}))
+
+    answer = await Browser(hall, issuer, made["url"]).log_in()
+
+    assert (answer.status_code == 200) is is_them
 
 
 async def test_what_the_issuer_is_asked(hall: Any, issuer: Issuer) -> None:

@@ -10,7 +10,7 @@ ANN = {"kind": "person", "id_type": "111", "id_no": "35058219910603996X"}
 BOB = {"kind": "person", "id_type": "111", "id_no": "110102199101010078"}
 CHILD = {"kind": "person", "id_type": "111", "id_no": "110102202001010075"}
 EVERYTHING = ("person.name", "person.address", "person.phone", "person.children")
-BOTH_ACTS = ("sensitive", "third_party")
+BOTH_ACTS = ("sensitive", "others")
 
 
 def shown(page: Any) -> str:
@@ -224,10 +224,10 @@ async def test_the_result_tells_the_number_and_how_to_withdraw(hall: Any) -> Non
     ("permit", "acts", "missing"),
     [
         (("person.phone",), (), True),
-        (("person.phone",), ("third_party",), True),
+        (("person.phone",), ("others",), True),
         (("person.phone",), ("sensitive",), False),
         (("person.children",), ("sensitive",), True),
-        (("person.children",), ("third_party",), False),
+        (("person.children",), ("others",), False),
         (EVERYTHING, ("sensitive",), True),
         (EVERYTHING, BOTH_ACTS, False),
         (("person.name", "person.address"), (), False),

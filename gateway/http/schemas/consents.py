@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, Field
 
-from field_registry.items import Sensitivity, ShareAttribute
+from field_registry.items import About, Sensitivity, ShareAttribute
 from gateway.http.schemas.resolutions import ActorKind, Answered, Name, Strict, SubjectBody
 from policies import ConsentState, GroundKind
 
@@ -76,9 +76,10 @@ class Necessity(StrEnum):
 
 
 class Topic(StrEnum):
-    """What the law wants agreed to separately (PIPL art. 29, 23 and 31)."""
+    """What is agreed to separately (PIPL art. 29, 23 and 31); `others`: items that tell of other people."""
 
     sensitive = "sensitive"
+    others = "others"
     third_party = "third_party"
     minor = "minor"
 
@@ -241,6 +242,7 @@ class AgreedItemBody(Answered):
     sources: list[AgreedSourceBody]
     share: ShareAttribute | None
     sensitivity: Sensitivity | None
+    about: About | None
 
 
 class ConsentAnswer(Answered):

@@ -38,7 +38,11 @@ class StepBody(Strict):
 
 
 class DisputeLine(Answered):
-    """A dispute in a list. `due`: the working day by whose end it is to be answered."""
+    """A dispute in a list. `due`: the working day by whose end it is to be answered.
+
+    `first_due`: the same as it was when it was opened; `latest_due`: beyond which no referral may go. `due_assumed`: it
+    was counted over days of a year whose holidays are not published yet, Monday to Friday.
+    """
 
     id: str
     state: DisputeState
@@ -53,6 +57,9 @@ class DisputeLine(Answered):
     resolution: str | None
     opened_at: datetime
     due: date
+    first_due: date
+    latest_due: date
+    due_assumed: bool
     reminded_at: datetime | None
     closed_at: datetime | None
     entry: str
@@ -79,7 +86,11 @@ class OwnDisputePage(Answered):
 
 
 class DisputeStep(Answered):
-    """One step: which, how the dispute stood afterwards, who took it, in which words, and the entry that tells it."""
+    """One step: which, how the dispute stood afterwards, who took it, in which words, and the entry that tells it.
+
+    `joined`: somebody said it again: `words` why, `own` what is right, `evidence`, and the `submission` it was said in.
+    To a desk, of what was said at another one, that it was and no more.
+    """
 
     step: str
     state: DisputeState
@@ -90,6 +101,9 @@ class DisputeStep(Answered):
     actor: str
     reason: str
     words: str | None
+    own: Any
+    evidence: list[str]
+    submission: str | None
     entry: str
 
 

@@ -43,7 +43,7 @@ class FormBody(Answered):
 
 
 class ItemBody(Answered):
-    """One item of the registry."""
+    """One item of the registry. `about`: `third_party` where it tells of other people than its subject."""
 
     id: str
     name: str
@@ -57,6 +57,7 @@ class ItemBody(Answered):
     share_citation: str | None
     freshness_days: int | None
     within: str | None
+    about: str | None
     bound: bool
 
 

@@ -51,7 +51,7 @@ class OpenRow(Answered):
 
 
 class OpenMonthBody(Answered):
-    """One month: `by-form`, `by-department`, `by-segment`, `by-day`."""
+    """One month: `by-form`, `by-department`, `by-segment`."""
 
     metadata: OpenMetadata
     tables: dict[str, list[OpenRow]]

@@ -25,11 +25,10 @@ class CountedRate(Answered):
 
 
 class ExtentBody(Answered):
-    """How many applications were read, of how many there are."""
+    """How many applications the report is of. `waiting`: snapshots that are not counted yet, of whatever period."""
 
-    read: int
-    of: int
-    complete: bool
+    counted: int
+    waiting: int
 
 
 class GapCause(Answered):
@@ -61,7 +60,8 @@ class GapStep(Answered):
     """What to do next. `points`: of the backfill rate (M4), on top of the steps before; `points_alone`: done first.
 
     `m4_after`: the rate once this and all steps before are done. `at_most`: the points are a bound. `forms`: the first
-    of `form_count`. `kept_of_answered`: what the gain is expected from; null when nothing was seen yet.
+    of `form_count`. `applications`: that have a slot which this opens; who handed in two is two of them.
+    `kept_of_answered`: what the gain is expected from; null when nothing was seen yet.
     """
 
     rank: int
@@ -74,7 +74,7 @@ class GapStep(Answered):
     at_most: bool
     slots: int
     applications: int
-    people_a_month: int
+    applications_a_month: int
     form_count: int
     forms: list[str]
     kept_of_answered: CountedRate | None
@@ -100,7 +100,10 @@ class SegmentBody(Answered):
 
 
 class GapBody(Answered):
-    """What to connect next. `withheld`: steps of this page that are about too few applications to be told."""
+    """What to connect next. `withheld`: steps of this page that are about too few applications to be told.
+
+    `segments`: none outside the hall, where `by=segment` of the backfill report tells them.
+    """
 
     definition: str
     from_: First
@@ -111,7 +114,6 @@ class GapBody(Answered):
     steps: list[GapStep]
     withheld: int
     segments: list[SegmentBody]
-    segments_withheld: list[str]
     next_cursor: str | None
 
 
@@ -131,7 +133,10 @@ class RepeatDepartment(Answered):
 
 
 class RepeatField(Answered):
-    """One field that asks again. `times`: persons who typed it (人次) in the applications read."""
+    """One field that asks again. `times`: how often it was typed (人次); one person may have typed it several times.
+
+    `applications`: in how many. `last_seen`: the day it was last asked.
+    """
 
     department: str
     form: str
@@ -145,7 +150,7 @@ class RepeatField(Answered):
     times: int
     times_a_month: int
     applications: int
-    last_seen: date
+    last_seen: date | None
     outcome: OutcomeCode
     advice: Advice
     what: str
@@ -178,7 +183,7 @@ class TimesBody(Answered):
 class LeagueSource(Answered):
     """One source. `available`: answers of calls; "no record" is an answer, maintenance counts neither way.
 
-    `calls`: by outcome. `stale`: of its values in applications read, those older than their freshness.
+    `calls`: by outcome. `stale`: of its values handed in, those older than their freshness.
     `confirmed_wrong`: of its values handed in, those that a dispute found wrong.
     """
 

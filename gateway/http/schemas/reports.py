@@ -26,10 +26,12 @@ class MacroBody(Answered):
 class CellBody(Answered):
     """What was counted together. Where it is `withheld`, because of too few applications, all of it is null.
 
-    `rates`: micro, sums over slots. `macro`: mean over forms; null in cells that are not of whole applications.
+    `partial`: outside the hall, some of its applications are told in the total only. `rates`: micro, sums over slots.
+    `macro`: mean over forms; null in cells that are not of whole applications.
     """
 
     withheld: bool
+    partial: bool
     applications: int | None
     rates: dict[str, RateBody] | None
     macro: dict[str, MacroBody] | None

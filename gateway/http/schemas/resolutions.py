@@ -53,14 +53,17 @@ class ActorBody(Strict):
 class SubjectBody(Strict):
     """Whose data it is; what is wrong with one subject blanks its own role's fields only.
 
-    `person` with `id_type` (GA/T 517) and `id_no`, `organisation` with `uscc`, `vehicle` with `plate_number`,
-    `project` with `project_code`.
+    `person` with `id_type` (GA/T 517) and `id_no`, of a passport with `issuer` (GB/T 2659, three letters) too, by which
+    it is known which of two equal numbers is meant; `organisation` with `uscc`, or `reg_no` for the 15 digits it was
+    registered by before; `vehicle` with `plate_number`, `project` with `project_code`.
     """
 
     kind: Name
     id_type: Annotated[str, Field(max_length=20)] | None = None
     id_no: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
+    issuer: Annotated[str, Field(max_length=20)] | None = None
     uscc: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
+    reg_no: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
     plate_number: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
     project_code: Annotated[str, Field(max_length=100)] | None = Field(None, repr=False)
 
@@ -101,7 +104,7 @@ class SourceBody(Answered):
 
 
 class FilledField(Answered):
-    """A field with a value. `value` is null in `masked` delivery, where only `display` is shown.
+    """A field with a value. `value` is null in `masked` and `sealed` delivery, where only `display` is shown.
 
     Tier C is what the person typed before, offered to be confirmed: never locked. `item`: null only where that comes
     from an application of before and the field stands for none. `changed`: only where the form is begun again and a
@@ -181,10 +184,25 @@ class AgainBody(Answered):
     changed: list[str]
 
 
+class SealedBody(Answered):
+    """The values with their provenance, for the receiving department alone: a compact JWE that its key `kid` opens.
+
+    `signature`: a detached JWS over the text of `jwe` by the key of receipts, of `typ` `sealed-values+jws`, with the
+    resolution as `jti`: a department that opens a JWE without it does not know who made it.
+    """
+
+    kid: str
+    alg: str
+    enc: str
+    jwe: str
+    signature: str
+
+
 class ResolutionBody(Answered):
     """Every field of the form, keyed by its dotted path, with exactly one outcome each.
 
-    `again`: only where the form was begun from an application of before.
+    `again`: only where the form was begun from an application of before. `sealed`: only in `sealed` delivery; null when
+    it is read again after a value in it was disputed.
     """
 
     id: str
@@ -196,3 +214,4 @@ class ResolutionBody(Answered):
     receipt: ReceiptBody
     findings: list[FindingBody]
     again: AgainBody | None = None
+    sealed: SealedBody | None = None

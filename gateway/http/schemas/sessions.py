@@ -13,16 +13,24 @@ Secret = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class LogInBody(Strict):
-    """What an operator proves themself by. `new_password`: needed at the first log-in, 12 to 64 characters."""
+    """What an operator proves themself by. `new_password`: needed at the first log-in, 12 to 64 characters.
+
+    `device`: what this device was given at an earlier log-in.
+    """
 
     operator: Annotated[str, Field(min_length=1, max_length=64)] = Field(repr=False)
     password: Secret = Field(repr=False)
     totp: Annotated[str, Field(pattern=r"^[0-9]{6}$")] = Field(repr=False)
     new_password: Secret | None = Field(default=None, repr=False)
+    device: Secret | None = Field(default=None, repr=False)
 
 
 class SessionAnswer(Answered):
-    """A session and the token that carries it."""
+    """A session and the token that carries it.
+
+    `device`: what this device is to present next time, instead of what it had; null when it is known already or the
+    issuer logged in. It opens nothing by itself.
+    """
 
     access_token: str
     token_type: Literal["Bearer"]
@@ -31,10 +39,11 @@ class SessionAnswer(Answered):
     operator: str
     department: str
     roles: list[str]
+    device: str | None
 
 
 class OperatorAnswer(Answered):
-    """One operator; `method` is how they log in."""
+    """One operator. `method`: how they log in. `locked_until`: until then strangers in their name have to wait."""
 
     id: str
     login: str

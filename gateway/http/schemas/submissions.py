@@ -121,9 +121,10 @@ class SubmissionAnswer(Answered):
 
 
 class SubmissionLine(Answered):
-    """One application in a list, as its slots stand now."""
+    """One application in a list, as its slots stand now. `resolution`: which it was handed in for."""
 
     id: str
+    resolution: str
     form: AnsweredForm
     snapshot: int
     at: datetime

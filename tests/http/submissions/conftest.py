@@ -7,7 +7,7 @@ the same under a policy that refuses changes of locked values.
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -144,7 +144,10 @@ CONSENT: dict[str, Any] = {
     "subject": ANN,
     "purpose": "family",
     "items": [{"item": item, "permit": True} for item in REGISTRY.items if item != "person.address"],
-    "acts": [{"topic": "third_party", "act_id": "act-1", "at": "2026-11-21T02:01:00Z"}],
+    "acts": [
+        {"topic": "third_party", "act_id": "act-1", "at": "2026-11-21T02:01:00Z"},
+        {"topic": "others", "act_id": "act-2", "at": "2026-11-21T02:01:30Z"},
+    ],
     "recipient_departments": [HALL],
     "expires_at": "2026-11-22T00:00:00Z",
     "max_uses": 100,
@@ -207,10 +210,19 @@ class Hall:
     async def consent(self, purpose: str = "family", **changes: Any) -> str:
         """Ann's consent to everything the forms ask for."""
         if purpose not in self.consents or changes:
-            answer = await self.call("POST", "/v1/consents", {**CONSENT, "purpose": purpose, **changes})
+            body = {**CONSENT, "purpose": purpose, **self._shown_by_now(), **changes}
+            answer = await self.call("POST", "/v1/consents", body)
             assert answer.status_code == 201, answer.text
             self.consents[purpose] = answer.json()["id"]
         return self.consents[purpose]
+
+    def _shown_by_now(self) -> dict[str, Any]:
+        """Notice and acts of now, once those of the first day have run out."""
+        if self.clock.now - NOW < timedelta(days=1):
+            return {}
+        now = self.clock.now.isoformat()
+        acts = [{**act, "at": now} for act in CONSENT["acts"]]
+        return {"acts": acts, "notice": {**CONSENT["notice"], "shown_at": now}}
 
     async def resolve(self, form: str = "family", **more: Any) -> dict[str, Any]:
         """A form resolved for Ann."""

@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+import pytest
 
 from field_registry import OutcomeCode
 from field_registry.outcomes import Disposition
@@ -63,21 +64,29 @@ async def test_the_counter_sees_its_own_numbers_through_the_api(hall: Any) -> No
     assert whole["sections"][0]["rows"][0]["name"]
 
 
-async def test_more_slots_than_a_leaf_holds_are_counted_all_the_same(hall: Any) -> None:
-    """They stand sealed in the entry: the server opens them, and whoever has the log alone is told how many lack."""
+@pytest.mark.parametrize(
+    ("count", "path", "alone"),
+    [(10_000, "row.{}.", (1, 10_000, 0)), (900, "field_{}_", (0, 0, 1))],
+    ids=["rows", "fields"],
+)
+async def test_many_slots_are_counted_all_the_same(hall: Any, count: int, path: str, alone: Any) -> None:
+    """Rows fit into the leaf, however many: whoever has the log alone counts them.
+
+    What fits into none all the same stands sealed in the entry: the server opens it, and the log tells that it lacks.
+    """
     runtime, now = hall.runtime, hall.clock()
     resolved = (await hall.resolve())["id"]
     slots = tuple(
         Slot(
-            f"row.{n}.{'x' * 60}",
-            f"row.{'x' * 60}",
+            path.format(n) + "x" * 60,
+            (path.format(n) + "x" * 60).replace(f"row.{n}.", "row."),
             None,
             None,
             OutcomeCode.no_binding,
             None,
             Disposition.typed,
         )
-        for n in range(700)
+        for n in range(count)
     )
     shot = Snapshot("smn_big", 1, now, "family", 1, "MZ-001", HALL, "resident", 1, 1, slots)
     entry = make_entry(
@@ -97,5 +106,5 @@ async def test_more_slots_than_a_leaf_holds_are_counted_all_the_same(hall: Any) 
 
     again = await recount(runtime)
 
-    assert (again.applications, again.slots, again.sealed, again.differences) == (1, 700, 0, [])
-    assert (without_server.applications, without_server.sealed) == (0, 1)
+    assert (again.applications, again.slots, again.sealed, again.differences) == (1, count, 0, [])
+    assert (without_server.applications, without_server.slots, without_server.sealed) == alone

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from gateway.submissions.guessing import MOST_REFUSED
+from tests.http.submissions.conftest import ANN
 
 JSON = {"content-type": "application/json"}
 TOO_LONG = b"1" + b"0" * 30
@@ -115,3 +116,114 @@ async def test_a_reason_says_something(hall):
     empty = await hall.submit(resolved, disputes={"name": {"reason": "x", "evidence": [" "]}})
 
     assert {blank.status_code, empty.status_code} == {422}
+
+
+# ---------------------------------------------------------------- many that dispute one value
+
+
+async def test_forms_and_disputes_at_once_are_one_ticket(hall_on_disk):
+    """On every database, whichever comes first: nobody is sent away, and one ticket holds what all of them said."""
+    hall = hall_on_disk
+    drafts = [await hall.resolve() for _ in range(8)]
+    forms = [
+        hall.submit(each, disputes={"name": {"reason": f"第{n}张"}}) for n, each in enumerate(drafts[:5])
+    ]
+    said = [
+        hall.call("POST", "/v1/disputes", {"resolution": each["id"], "path": "name", "reason": f"第{n}次"})
+        for n, each in enumerate(drafts[5:])
+    ]
+
+    answers = await asyncio.gather(*forms, *said)
+
+    taken = [each for each in answers if each.status_code in (200, 201)]
+    tickets = {each.json()["id"] if "state" in each.json() else each.json()["disputes"][0] for each in taken}
+    assert {(each.status_code, each.json().get("code")) for each in answers} <= {
+        (200, None),
+        (201, None),
+        (409, "draft_changed"),
+        (409, "dispute_moved"),
+    }
+    assert len(tickets) == 1
+    assert len(taken) >= 3
+    (ticket,) = tickets
+    events = await hall.runtime.store.disputes.events(ticket, after="", limit=20)
+    assert len(events) == len(taken) - 1
+    again = [
+        await hall.submit(each, disputes={"name": {"reason": f"第{n}张"}})
+        for n, each in enumerate(drafts[:5])
+    ]
+    assert {each.status_code for each in again} == {200}
+
+
+async def test_the_same_form_at_once_joins_once(hall_on_disk):
+    """Equal submissions of one answer: one application, and its ticket is joined by it once."""
+    hall = hall_on_disk
+    before, draft = await hall.resolve(), await hall.resolve()
+    await hall.submit(before, disputes={"name": {"reason": "写错了"}})
+
+    answers = await asyncio.gather(
+        *(hall.submit(draft, disputes={"name": {"reason": "还是"}}) for _ in range(6))
+    )
+
+    (ticket,) = answers[0].json()["disputes"]
+    assert {each.status_code for each in answers} == {200}
+    assert len({each.text for each in answers}) == 1
+    assert len(await hall.runtime.store.disputes.events(ticket, after="", limit=9)) == 1
+
+
+async def test_another_hall_learns_nothing_of_a_ticket_by_joining_it(hall):
+    """It is told the ticket's id and that its word is there; not who opened it, in which form, nor what was said."""
+    mine, theirs = await hall.resolve(), None
+    await hall.submit(mine, disputes={"name": {"reason": "户口簿上写的是安娜"}})
+    other = hall.another("hall-2")
+    body = {
+        "form": {"id": "family"},
+        "subjects": {"applicant": ANN},
+        "actor": {"kind": "clerk", "id": "c"},
+        "consent": await hall.consent(),
+    }
+    theirs = (await hall.call("POST", "/v1/resolutions", body, headers=other)).json()
+    said = {"resolution": theirs["id"], "path": "address", "reason": "搬家了"}
+    opened = await hall.call("POST", "/v1/disputes", said, headers=other)
+    joined = await hall.call("POST", "/v1/disputes", {**said, "reason": "又说一次"}, headers=other)
+    hidden = await hall.call("POST", "/v1/disputes", {**said, "path": "name"}, headers=other)
+
+    (ticket,) = [each async for each in tickets_about(hall, "person.name")]
+    read = await hall.call("GET", f"/v1/disputes/{ticket}", headers=other)
+
+    assert (opened.status_code, joined.status_code) == (201, 201)
+    assert hidden.status_code == 422  # it was under correction already, so this hall was never shown it
+    assert read.status_code == 404
+    assert mine["id"] not in joined.text + read.text
+
+
+async def tickets_about(hall, item):
+    """Ids of the tickets about an item."""
+    for each in await hall.runtime.store.disputes.listing(
+        department=None, states=(), due_before=None, after="", limit=20
+    ):
+        if each.item == item:
+            yield each.id
+
+
+async def test_a_join_is_answered_again_by_its_key(hall):
+    """An Idempotency-Key of a hall that joined another one's ticket leads to the same line, and adds nothing."""
+    body = {
+        "form": {"id": "family"},
+        "subjects": {"applicant": ANN},
+        "actor": {"kind": "clerk", "id": "c"},
+        "consent": await hall.consent(),
+    }
+    other = hall.another("hall-2")
+    theirs = (await hall.call("POST", "/v1/resolutions", body, headers=other)).json()
+    mine = await hall.resolve()
+    await hall.call("POST", "/v1/disputes", {"resolution": mine["id"], "path": "name", "reason": "写错了"})
+    said = {"resolution": theirs["id"], "path": "name", "reason": "护照上不同"}
+    key = {**other, "idempotency-key": "join-1"}
+
+    first, second = [await hall.call("POST", "/v1/disputes", said, headers=key) for _ in range(2)]
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert first.json() == second.json()
+    assert (first.json()["path"], first.json()["resolution"]) == ("name", None)
+    assert len(await hall.runtime.store.disputes.events(first.json()["id"], after="", limit=9)) == 1

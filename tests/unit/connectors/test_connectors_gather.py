@@ -179,6 +179,36 @@ async def test_a_subject_the_source_cannot_hold_is_not_asked_for(
     assert connector.calls == []
 
 
+@pytest.mark.parametrize(
+    ("by_issuer", "issuer", "said"),
+    [(False, "USA", "not_applicable"), (False, "", "found"), (True, "USA", "found"), (True, "", "found")],
+)
+async def test_a_country_is_told_only_to_who_tells_them_apart(
+    scripted: Any, source: Any, ask: Any, now: datetime, by_issuer: bool, issuer: str, said: str
+) -> None:
+    """A source that knows numbers only is never asked about a passport of a named country, right or wrong."""
+    connector, who = scripted(), Subject(SubjectKind.person, "414", "E12345678", issuer)
+    made = source(id_types=frozenset({"414"}), by_issuer=by_issuer)
+    gatherer = Gatherer({"civil": made}, {"civil": connector})
+    (reply,) = (await gatherer.gather({("civil", who): [ask()]}, deadline(), now))["civil", who]
+
+    assert ("found" if isinstance(reply, Found) else reply.reason) == said
+    assert len(connector.calls) == (said == "found")
+
+
+async def test_two_countries_of_one_number_are_two_calls(
+    scripted: Any, source: Any, ask: Any, now: datetime
+) -> None:
+    """What was said of one country's passport is not handed to whoever named the other."""
+    connector = scripted()
+    made = source(id_types=frozenset({"414"}), by_issuer=True)
+    both = [Subject(SubjectKind.person, "414", "E12345678", issuer) for issuer in ("USA", "FRA")]
+    gatherer = Gatherer({"civil": made}, {"civil": connector})
+    await gatherer.gather({("civil", who): [ask()] for who in both}, deadline(), now)
+
+    assert len(connector.calls) == 2
+
+
 async def test_a_source_nobody_configured_is_a_reason_too(person: Subject, ask: Any, now: datetime) -> None:
     """An unknown source gives `source_error`, and no asks give no replies."""
     gatherer = Gatherer({}, {})

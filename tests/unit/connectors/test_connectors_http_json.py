@@ -45,6 +45,22 @@ def test_an_identifier_is_only_ever_data(id_no: str) -> None:
     assert request.headers == (("content-type", "application/json"),)
 
 
+@pytest.mark.parametrize("issuer", ["USA", "", "a&b=\r\n号"])
+def test_a_request_may_name_the_country(issuer: str) -> None:
+    """The country goes where the template names it, as data; where nobody said one, it is empty."""
+    who = Subject(SubjectKind.person, "414", "E1", issuer)
+    config = {
+        "method": "POST",
+        "path": "/p",
+        "query": {"c": "{issuer}", "n": "{id_no}"},
+        "body": {"doc": ["{issuer}-{id_no}"]},
+    }
+    request = request_of(config, who)
+
+    assert parse_qs(urlsplit(request.url).query, keep_blank_values=True) == {"c": [issuer], "n": ["E1"]}
+    assert json.loads(request.body) == {"doc": [f"{issuer}-E1"]}
+
+
 @pytest.mark.parametrize("id_no", ["..", ".", "", "  "])
 def test_an_identifier_that_would_change_the_path_is_not_sent(id_no: str) -> None:
     """Dots climb, and nothing asks for everybody."""
@@ -65,6 +81,7 @@ def test_an_identifier_cannot_break_a_header(id_no: str) -> None:
     "config",
     [
         {"path": "/p/{name}"},
+        {"path": "/p/{issuer}/{id_no}"},
         {"path": "/p", "query": {"a": "{x}"}},
         {"path": "/p", "headers": {"a": "{x}"}},
         {"path": "/p", "headers": {"a": "b\r\nc: d"}},

@@ -69,6 +69,26 @@ def test_zero_and_false_are_answers(raw: Any, empty: bool) -> None:
     assert is_empty(raw) is empty
 
 
+def test_attributes_are_read_from_wherever_each_stands(ask: Any) -> None:
+    """However the places of several attributes change from one to the next, each reply is its own."""
+    attributes = ["/a/b/1/c", "姓名", "/a/b/0", "/a/b/1/c", "/0", "/a/x/y", "/m~0n", "/a/b/1/c/d"]
+    asks = [ask(f"item.{number}", attribute) for number, attribute in enumerate(attributes)]
+
+    replies = replies_from(RECORD, asks, Record())
+
+    said = [reply.raw if isinstance(reply, Found) else reply for reply in replies]
+    assert said == ["x", "陈", 1, "x", "zero", EMPTY, 2, EMPTY]
+
+
+def test_an_attribute_may_be_the_record_itself(ask: Any) -> None:
+    """The empty pointer is the whole (RFC 6901), also between others."""
+    asks = [ask("item.1", "姓名"), ask("item.2", ""), ask("item.3", "/0")]
+
+    replies = replies_from(RECORD, asks, Record())
+
+    assert [reply.raw for reply in replies if isinstance(reply, Found)] == ["陈", RECORD, "zero"]
+
+
 def test_rows_hold_the_columns_that_were_asked_for(ask: Any) -> None:
     """A repeating item becomes mappings from item id to raw cell; a missing cell is None."""
     record = {"zn": [{"xm": "一一", "x": 1}, {"xm": None}, {}]}

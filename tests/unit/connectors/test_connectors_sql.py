@@ -17,7 +17,7 @@ import pytest
 from connectors import BadConfiguration, SourceBroken, SourceDenied, SourceTimeout, build_connector
 from connectors.kinds import sql_mapping as m
 from connectors.protocol import Found
-from field_registry import Missing, OutcomeCode, Subject
+from field_registry import Missing, OutcomeCode, Subject, SubjectKind
 from field_registry.items import Datatype
 
 QUERY = "SELECT * FROM person WHERE id = :id_no"
@@ -60,6 +60,16 @@ def fetch(register: Path, source: Any, environment: Any, person: Subject) -> Any
         "/* SELECT */ UPDATE person SET name = :id_no",
         "-- SELECT\nDROP TABLE person",
         "PRAGMA query_only = OFF",
+        "SELECT * FROM person WHERE id = :id_no INTO OUTFILE 'x'",
+        "SELECT * FROM person WHERE id = :id_no FOR UPDATE",
+        "SELECT * FROM person WHERE id = :id_no LOCK IN  SHARE MODE",
+        "SELECT get_lock('x', 9) FROM person WHERE id = :id_no",
+        "SELECT set_config('default_transaction_read_only', 'off', false), :id_no",
+        "/*! CREATE TABLE copy */ SELECT * FROM person WHERE id = :id_no",
+        "SELECT /*M!100101 1 */ FROM person WHERE id = :id_no",
+        "SELECT /*!50000 1 */ FROM person WHERE id = :id_no",
+        "SELECT /*+ MAX_EXECUTION_TIME(0) */ * FROM person WHERE id = :id_no",
+        "SELECT /*+ NO_ICP(t) SET_VAR(max_execution_time=0) */ * FROM person WHERE id = :id_no",
         "",
     ],
 )
@@ -75,6 +85,7 @@ def test_only_a_single_select_may_be_configured(statement: str) -> None:
         ("SELECT 1;", "SELECT 1"),
         ("  select 1 ; ", "select 1"),
         ("-- why\nSELECT 1", "-- why\nSELECT 1"),
+        ("SELECT /*+ NO_INDEX_MERGE(t) */ 1", "SELECT /*+ NO_INDEX_MERGE(t) */ 1"),
         (
             "/* a\nb */ WITH x AS (SELECT 1) SELECT * FROM x",
             "/* a\nb */ WITH x AS (SELECT 1) SELECT * FROM x",
@@ -95,6 +106,22 @@ def test_a_statement_asks_for_one_subject(names: list[str], says: str) -> None:
         m.check_parameters(names, "query")
 
 
+@pytest.mark.parametrize(("issuer", "name"), [("USA", "甲"), ("FRA", "乙"), ("DEU", None), ("", None)])
+async def test_a_statement_may_name_the_country(
+    register: Path, fetch: Any, ask: Any, issuer: str, name: str | None
+) -> None:
+    """Of two passports of one number the one of the named country answers, and none of another."""
+    with closing(sqlite3.connect(register / "r.db")) as database:
+        database.execute("CREATE TABLE passport (no TEXT, country TEXT, name TEXT)")
+        database.execute("INSERT INTO passport VALUES ('E1', 'USA', '甲'), ('E1', 'FRA', '乙')")
+        database.commit()
+    who = Subject(SubjectKind.person, "414", "E1", issuer)
+    query = "SELECT * FROM passport WHERE no = :id_no AND country = :issuer"
+    (reply,) = await fetch([ask(attribute="name")], who=who, query=query)
+
+    assert (reply.raw if isinstance(reply, Found) else None) == name
+
+
 def test_cells_become_what_json_could_carry() -> None:
     """Dates in ISO 8601, decimals with their scale; a blob is nothing an item can take."""
     row = m.plain(
@@ -106,6 +133,7 @@ def test_cells_become_what_json_could_carry() -> None:
             "e": b"\x00",
             "f": [1],
             "g": True,
+            "h": Decimal("0E-10"),
         }.items()
     )
 
@@ -117,6 +145,7 @@ def test_cells_become_what_json_could_carry() -> None:
         {"unreadable": "bytes"},
         [1],
         True,
+        "0.0000000000",
     ]
 
 
@@ -200,10 +229,56 @@ async def test_a_rows_statement_runs_only_when_asked_for(fetch: Any, ask: Any) -
         await fetch([ask("person.rows", "many", datatype=Datatype.rows)], rows=rows)
 
 
+ROWS_ECHO = {"rows": {"all": "SELECT * FROM child WHERE parent = :id_no"}, "rows_echo": {"all": "parent"}}
+
+
+@pytest.mark.parametrize(
+    ("parents", "reason", "echo"),
+    [
+        (["35058219910603996X", "35058219910603996x "], None, "35058219910603996X"),
+        (["35058219910603996X", "110101199003078515"], None, "110101199003078515"),
+        (["110101199003078515", "110101199003078518"], OutcomeCode.wrong_subject, None),
+    ],
+)
+async def test_a_rows_statement_says_whom_its_rows_are_about(
+    register: Path, fetch: Any, ask: Any, parents: list[str], reason: OutcomeCode | None, echo: str | None
+) -> None:
+    """Of the subject alone: the record. One other among them: that other, to be judged. Several: nobody's."""
+    with closing(sqlite3.connect(register / "r.db")) as database:
+        database.execute("CREATE TABLE child (parent TEXT, name TEXT)")
+        database.executemany("INSERT INTO child VALUES (?, '一')", [(parent,) for parent in parents])
+        database.commit()
+    query = {
+        "query": "SELECT * FROM person JOIN (SELECT 1 WHERE :id_no <> '') WHERE id = '35058219910603996X'"
+    }
+    everybody = {"rows": {"all": "SELECT * FROM child WHERE :id_no <> ''"}}
+    columns = (("row.n", "name"),)
+    wanted = ask("person.rows", "all", datatype=Datatype.rows, columns=columns)
+    name, listed = await fetch([ask(attribute="name"), wanted], echo="id", **ROWS_ECHO | query | everybody)
+
+    assert (name.raw, name.record.echo) == ("陈小满", "35058219910603996X")
+    assert getattr(listed, "reason", None) is reason
+    assert reason is not None or listed.record.echo == echo
+
+
+async def test_rows_that_repeat_nobody_though_they_should_are_a_fault(
+    register: Path, fetch: Any, ask: Any
+) -> None:
+    """As a record's missing echo is: they could be anybody's."""
+    with closing(sqlite3.connect(register / "r.db")) as database:
+        database.execute("CREATE TABLE child (parent TEXT, name TEXT)")
+        database.execute("INSERT INTO child VALUES ('35058219910603996X', '一')")
+        database.commit()
+    wanted = ask("person.rows", "all", datatype=Datatype.rows, columns=(("row.n", "name"),))
+    with pytest.raises(SourceBroken, match="does not repeat"):
+        await fetch([wanted], echo="id", **ROWS_ECHO | {"rows_echo": {"all": "nothing"}})
+
+
 @pytest.mark.parametrize(
     ("config", "says"),
     [
         ({"url": "nonsense"}, "url"),
+        ({"rows_echo": {"all": "parent"}}, r"rows_echo\.all"),
         ({"url": "oracle://x"}, "oracle"),
         ({"url": "sqlite:///:memory:"}, "needs a file"),
         ({"password": {"secret": "unheard-of"}}, "unheard-of"),
@@ -260,6 +335,9 @@ def test_a_database_at_a_private_address_is_refused(source: Any, environment: An
         "mysql://u@db.example/x?unix_socket=/run/mysqld.sock",
         "mysql://u@db.example/x?read_default_file=/etc/my.cnf",
         "mysql://u@db.example/x?local_infile=1",
+        "mariadb://u@db.example/x?local_infile=1",
+        "mysql://u@db.example/x?client_flag=65536",
+        "mysql://u@db.example/x?init_command=SELECT+1",
         "postgresql:///x",
         "mysql:///x",
     ],

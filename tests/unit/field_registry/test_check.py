@@ -286,6 +286,54 @@ def test_a_source_may_say_why_it_has_no_echo(
 
 
 @pytest.mark.parametrize(
+    ("connector", "config", "by_issuer", "code"),
+    [
+        ("http_json", {"request": {"query": {"c": "{issuer}"}}}, True, None),
+        ("http_json", {"request": {"body": {"doc": ["{issuer}"]}}}, True, None),
+        ("http_json", {"request": {"query": {"c": "{id_no}"}}}, False, None),
+        ("http_json", {"request": {"query": {"c": "{id_no}"}}}, True, "issuer_unused"),
+        ("http_json", {"request": None}, True, "issuer_unused"),
+        ("http_json", {"request": {"query": {"c": "{issuer}"}}}, False, "issuer_unsaid"),
+        ("http_json", {"request": {"path": "/{issuer}/{id_no}"}}, True, "issuer_in_path"),
+        ("sql", {"query": "SELECT 1 WHERE a = :id_no AND b = :issuer"}, True, None),
+        ("sql", {"query": "SELECT b::issuer, :issuers WHERE a = :id_no"}, True, "issuer_unused"),
+        ("sql", {"query": "SELECT 1 WHERE b = :issuer"}, False, "issuer_unsaid"),
+        ("sql", {"query": "SELECT :issuer", "rows": {"r": "SELECT :id_no"}}, True, "issuer_unused"),
+        ("file", {}, True, "issuer_unused"),
+        ("sandbox", {}, True, "issuer_unused"),
+        ("one_of_ours", {}, True, None),
+    ],
+)
+def test_who_tells_issuers_apart_asks_by_them(
+    registry: Make, source: Make, connector: str, config: dict[str, Any], by_issuer: bool, code: str | None
+) -> None:
+    """`by_issuer` and what every question of the source names agree."""
+    made = source(connector=connector, config={"no_echo": "codes only", **config}, by_issuer=by_issuer)
+
+    assert codes_of(registry(sources=[made])) == ([] if code is None else [code])
+
+
+def test_a_question_without_the_issuer_is_shown_where_it_stands(tmp_path: Path) -> None:
+    """File, line and remedy."""
+    (tmp_path / "sources.yaml").write_text(
+        "sources:\n"
+        "  - id: border\n"
+        "    name: a\n"
+        "    department: b\n"
+        "    connector: sql\n"
+        "    by_issuer: true\n"
+        "    config:\n"
+        "      echo: no\n"
+        '      query: "SELECT * FROM p WHERE no = :id_no"\n',
+        encoding="utf-8",
+    )
+    (fault,) = (fault for fault in check_directory(tmp_path) if fault.code == "issuer_unused")
+
+    assert (fault.file, fault.line, fault.severity) == ("sources.yaml", 9, "error")
+    assert "name :issuer there, or leave by_issuer out" in fault.message
+
+
+@pytest.mark.parametrize(
     ("parts", "code", "words"),
     [
         ({"connector": "http-json"}, "unknown_connector", "Did you mean 'http_json'?"),

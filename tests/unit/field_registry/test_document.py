@@ -51,6 +51,7 @@ def full(registry: Make, item: Make, source: Make, binding: Make) -> Registry:
         tier=Tier.B,
         kinds=frozenset(SubjectKind),
         id_types=frozenset({"111", "414"}),
+        by_issuer=True,
         config={"answer": {"echo": "/id", "equals": [0, "0", None, True, 1.5]}, "x": "12:30"},
         timeout=timedelta(milliseconds=1500),
         max_concurrent=1,

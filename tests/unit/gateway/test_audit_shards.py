@@ -334,6 +334,24 @@ async def test_an_altered_older_tree_is_found(
         assert (report.first_bad.shard, report.first_bad.index) == (1, 0)
 
 
+async def test_keys_of_two_trees_are_not_exchanged(begin: Callable[..., World], tmp_path: Path) -> None:
+    """They are the same keys under other names, and prove the same; yet it is a change, and it is named."""
+    world = await rolled_back(begin)
+    await world.open()
+    bundle, altered = tmp_path / "log.zip", tmp_path / "altered.zip"
+    await world.export(bundle)
+    other = {"log.vkey": "shards/1/log.vkey", "shards/1/log.vkey": "log.vkey"}
+    with ZipFile(bundle) as source, ZipFile(altered, "w") as target:
+        for member in source.namelist():
+            target.writestr(member, source.read(other.get(member, member)))
+
+    report = verdict(altered)
+
+    assert verdict(bundle).ok
+    assert report.fault is not None
+    assert "log.vkey does not call its keys" in report.fault.en
+
+
 async def test_an_older_tree_cannot_be_left_out(begin: Callable[..., World], tmp_path: Path) -> None:
     """Nor exchanged for the same one as it was before: the tree after it names what it held."""
     world = await rolled_back(begin)
@@ -402,5 +420,6 @@ def test_what_opens_a_tree_says_it_without_anybody() -> None:
     facts = Break(2, "x/2", last, "note", None, "rolled_back").facts()
 
     assert facts["held"] is None
-    assert set(facts) == {"shard", "origin", "last", "held", "found"}
+    assert set(facts) == {"shard", "origin", "last", "held", "found", "signed"}
+    assert facts["signed"] == "note"
     assert set(facts["last"]) == {"origin", "size", "root", "note"}

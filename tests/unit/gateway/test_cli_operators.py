@@ -162,6 +162,16 @@ def test_a_client_holds_roles_of_one_hand(run, roles: tuple[str, ...]) -> None:
     assert [each["kind"] for each in leaves(run)] == ["roles.refused", "client.changed", "roles.refused"]
 
 
+@pytest.mark.parametrize("name", ["oncegate", "person", "command-line"])
+def test_no_client_takes_a_name_that_entries_give_to_others(run, name: str) -> None:
+    """Else its releases would read as the person's own, or as the service's."""
+    code, _, said = run("client", "add", name, "--department", "政务服务", "--role", "renderer")
+
+    assert code == 1
+    assert name in said
+    assert leaves(run) == []
+
+
 def test_a_client_is_given_roles_and_disabled(run) -> None:
     """Each is an entry; an unknown role, binding or client is a sentence; nothing is registered twice."""
     run(*HALL)

@@ -55,9 +55,9 @@ def test_without_applications_there_is_nothing_to_do(state: Path, name: str) -> 
     """And that is said, not divided by zero."""
     told = run(state, name, "--json")
 
-    assert told["applications"] == {"read": 0, "of": 0, "complete": True}
+    assert told["applications"] == {"counted": 0, "waiting": 0}
     assert told["definition"] == "rates/1"
-    assert "0 of 0 applications" in run(state, name)
+    assert "0 applications" in run(state, name)
 
 
 def test_sources_that_were_called_come_first(state: Path) -> None:
@@ -105,7 +105,7 @@ def test_importing_a_form_tells_what_it_asks_though_it_is_held(state: Path, tmp_
     path = tmp_path / "forms" / "elderly-allowance.yaml"
     text = path.read_text(encoding="utf-8").replace("version: 1\n", "version: 2\n", 1)
     typed = "  - {path: typed_again, label: 民族, label_en: Ethnicity}\n"
-    path.write_text(text + typed, encoding="utf-8")
+    path.write_text(text.replace("\nfields:\n", f"\nfields:\n{typed}", 1), encoding="utf-8")
 
     words = ["registry", "import", str(tmp_path), "--state", str(state)]
     result = CliRunner().invoke(app, [*words, "--json"])
@@ -117,3 +117,16 @@ def test_importing_a_form_tells_what_it_asks_though_it_is_held(state: Path, tmp_
         ("typed_again", "person.ethnicity", "公安")
     ]
     assert "typed_again" in CliRunner().invoke(app, words).stdout
+
+
+def test_by_segment_part_of_a_month_is_refused(state: Path) -> None:
+    """Causes are told apart by segment month by month; the refusal says so."""
+    words = ["report", "gaps", "--state", str(state), "--segment", "taiwan", "--from", "2026-02-02"]
+
+    result = CliRunner().invoke(app, [*words, "--to", "2026-03-01"])
+
+    usual = run(state, "gaps", "--segment", "taiwan", "--json")
+
+    assert result.exit_code != 0
+    assert "month by month" in result.output.replace("\n", " ")
+    assert (usual["from"][-2:], usual["to"][-2:]) == ("01", "01")

@@ -16,7 +16,7 @@ EVENTS = [
 ]
 
 
-def item(name, *, permit=True, necessity="required", sensitivity="personal"):
+def item(name, *, permit=True, necessity="required", sensitivity="personal", about="subject"):
     """One item as a record has it."""
     return {
         "item": name,
@@ -27,6 +27,7 @@ def item(name, *, permit=True, necessity="required", sensitivity="personal"):
         "sources": [{"id": "civil", "rank": 1, "name": "人口库", "department": "公安"}],
         "share": "conditional",
         "sensitivity": sensitivity,
+        "about": about,
     }
 
 
@@ -74,6 +75,7 @@ def record(**changes):
             "shown_at": "2026-11-21T01:59:00.000000Z",
             "channel": "window",
         },
+        "acts": [{"topic": "sensitive", "act_id": "act_1", "at": "2026-11-21T01:59:30.000000Z"}],
         "evidence": {"method": "signature_pad"},
         "recorded_at": "2026-11-21T02:00:00.000000Z",
         **changes,
@@ -291,3 +293,19 @@ def test_a_consent_that_is_used_up_permits_nothing():
     """Its authorization_details are empty, as those of one that has ended."""
     assert rar(uses_left=0) == []
     assert rar(uses_left=1)[0]["uses_left"] == 1
+
+
+def test_what_is_about_others_and_each_separate_act_are_told():
+    """By the item's own mark and by the acts' ids, in both; nothing of it where there is nothing to tell."""
+    of_others = [item("person.name"), item("person.spouse_name", about="third_party")]
+    act = {"topic": "others", "act_id": "act_2", "at": "2026-11-21T01:59:40.000000Z"}
+
+    document = dpv(items=of_others, acts=[act])
+    told = document["dpv:hasProcess"][0]["dpv:hasPersonalData"]
+
+    assert [each["og:about"] for each in told] == ["subject", "third_party"]
+    assert document["og:separateAct"] == [
+        {"@id": "urn:oncegate:act:act_2", "@type": "og:act-others", "dct:date": act["at"]}
+    ]
+    assert rar(items=of_others)[0]["about_others"] == ["person.spouse_name"]
+    assert "about_others" not in rar()[0]

@@ -60,6 +60,32 @@ def test_a_first_month_is_compared_with_nothing(before: Measures | None) -> None
     assert {figure["change"] for figure in told["figures"]} == {""}
 
 
+def test_what_to_look_at_first_stands_at_the_head() -> None:
+    """The lowest department of those that are published, the first gap with its gain, the least reliable source."""
+    told = document_of(briefing(departments=[Group("民政", NOW), Group("公安", None), Group("水利", BEFORE)]))
+
+    assert told["points"] == [
+        "回填率最低的部门：水利，56.7 % (530/935)。",
+        "最先解决：接通 车辆保险（数源单位），可使回填率提高 4.1 个百分点。",
+        "可用率最低的数源：水务，90.0 % (9/10)。",
+    ]
+
+
+def test_where_there_is_nothing_to_look_at_nothing_is_pointed_at() -> None:
+    """One department is not the lowest of any; a source that answered always does not fail."""
+    told = document_of(briefing(gaps=[], sources=[SourceLine("税务", Rate(9, 9), 5, None)]))
+
+    assert told["points"] == []
+
+
+def test_a_month_under_way_says_so() -> None:
+    """Its figures will still change; those of a month that is over will not."""
+    now = datetime(2026, 10, 20, tzinfo=UTC)
+
+    assert "本月未完" in document_of(briefing(made_at=now))["made"]
+    assert "本月未完" not in document_of(briefing())["made"]
+
+
 def test_no_change_is_told_as_none() -> None:
     """Not as minus nought."""
     assert document_of(briefing(before=NOW))["headline"]["change"] == "较上月 持平"

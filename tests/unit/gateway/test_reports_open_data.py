@@ -7,8 +7,6 @@ import json
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gateway.reports.measures import Measures
 from gateway.reports.open_data import (
@@ -19,50 +17,13 @@ from gateway.reports.open_data import (
     document_of,
     files_of,
     may_be_published,
-    publishable,
 )
-from gateway.reports.withholding import LEAST
 
 MADE = datetime(2026, 11, 9, 3, 47, 21, tzinfo=UTC)
 IMPRINT = Imprint("示范市政务服务", "CC-BY-4.0", 7, MADE)
 MANY = Measures(
     applications=40, zero_typed=4, eligible=100, offered=70, kept_a=60, kept_c=3, typed=30, missed=9
 )
-
-
-def cells(**applications: int) -> dict[str, Measures]:
-    return {name: Measures(applications=number) for name, number in applications.items()}
-
-
-def names_withheld(**applications: int) -> set[str]:
-    return {name for name, kept in publishable(cells(**applications)).items() if kept is None}
-
-
-@pytest.mark.parametrize(
-    ("applications", "expected"),
-    [
-        ({"a": 50, "b": 20, "c": 10}, set()),
-        ({"a": 50, "b": 20, "c": 9}, {"c", "b"}),  # alone, it is the total less the others
-        ({"a": 50, "b": 20, "c": 4, "d": 3}, {"c", "d", "b"}),  # 7 together are still too few
-        ({"a": 50, "b": 20, "c": 6, "d": 5}, {"c", "d"}),
-        ({"a": 50, "c": 9}, {"a", "c"}),
-        ({"c": 9}, {"c"}),
-        ({}, set()),
-    ],
-)
-def test_small_cells_and_what_would_give_them_away_are_withheld(applications, expected) -> None:
-    """Under ten applications, and the smallest others until the rest of a total says nothing about so few."""
-    assert names_withheld(**applications) == expected
-
-
-@given(st.dictionaries(st.text("abcdefgh", min_size=1, max_size=3), st.integers(1, 40), max_size=12))
-def test_no_total_gives_a_small_group_away(applications: dict[str, int]) -> None:
-    """Whatever the cells: what is withheld is nothing, or several cells of ten or more together, or everything."""
-    kept = publishable({name: Measures(applications=number) for name, number in applications.items()})
-    hidden = [applications[name] for name, measures in kept.items() if measures is None]
-
-    assert all(measures is None or measures.applications >= LEAST for measures in kept.values())
-    assert not hidden or len(hidden) == len(kept) or (len(hidden) > 1 and sum(hidden) >= LEAST)
 
 
 @pytest.mark.parametrize(

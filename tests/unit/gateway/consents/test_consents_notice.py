@@ -194,6 +194,7 @@ def test_a_period_is_said_in_the_unit_people_use(seconds: int, chinese: str, eng
         ((), ()),
         (("a",), ("third_party", "minor")),
         (("b",), ("sensitive", "third_party", "minor")),
+        (("c",), ("others", "third_party", "minor")),
         (("unknown",), ()),
     ],
 )
@@ -211,7 +212,8 @@ def test_separate_acts_follow_from_what_is_permitted(
         ({"outside_recipients": ["民政"]}, ("third_party",)),
         ({"by_agent": True}, ("third_party",)),
         ({"is_child": True}, ("minor",)),
-        ({"items": [item("a", names_others=True)]}, ("third_party",)),
+        ({"items": [item("a", names_others=True)]}, ("others",)),
+        ({"items": [item("a", names_others=True)], "by_agent": True}, ("others", "third_party")),
     ],
 )
 def test_each_circumstance_asks_for_its_act(changes: dict[str, Any], topics: tuple[str, ...]) -> None:

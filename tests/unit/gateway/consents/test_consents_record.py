@@ -54,6 +54,7 @@ async def test_items_are_kept_as_the_registry_has_them(hall) -> None:
         "sources": [{"id": "civil", "rank": 1, "name": "人口基础库", "department": "公安"}],
         "share": "conditional",
         "sensitivity": "personal",
+        "about": "subject",
     }
     assert (items["person.income"]["necessity"], items["person.income"]["sensitivity"]) == (
         "optional",  # the form asks for it and does not insist, whatever the desk said

@@ -167,7 +167,8 @@ async def test_a_child_is_one_until_its_birthday_is_over(hall) -> None:
 )
 async def test_the_grantor_is_who_the_role_says(hall, role, grantor, code) -> None:
     """`self` is the subject, any other role is somebody else, and never a child."""
-    named = {"grantor": getattr(hall, grantor), "relationship": hall.proof()}
+    ruling = Relationship("guardianship_ruling", "G-1")
+    named = {"grantor": getattr(hall, grantor), "relationship": ruling, "acts": (hall.act("third_party"),)}
 
     assert await hall.refused(grantor_role=role, **named) == [("/grantor", code)]
 
@@ -195,7 +196,9 @@ async def test_at_a_counter_it_counts_once_and_for_a_day(hall, channel) -> None:
     counter = {"notice": hall.notice(channel=channel)}
 
     assert (await hall.record(**counter))["max_uses"] == 1
+    counter = {"notice": hall.notice(channel=channel, rendered_sha256="1" * 64)}
     assert (await hall.record(**counter, max_uses=7))["uses_left"] == 7
+    counter = {"notice": hall.notice(channel=channel, rendered_sha256="2" * 64)}
     assert await hall.refused(**counter, expires_at=hall.now + DAY + SECOND) == [("/expires_at", "period")]
     monthly = await hall.record(**counter, expires_at=hall.now + 180 * DAY, frequency=(1, timedelta(days=30)))
     assert (monthly["max_uses"], monthly["frequency"]) == (None, {"count": 1, "per_seconds": 2_592_000})

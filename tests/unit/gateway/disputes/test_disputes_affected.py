@@ -5,8 +5,11 @@ from typing import Any
 
 import pytest
 
+from gateway.disputes.service import read_dispute
 from gateway.disputes.whereabouts import where_it_went
 from gateway.errors import Gone, NotAllowed, NotFound
+from gateway.identities.commands import EvidenceKind, LinkEvidence, LinkIdentities, Presence
+from gateway.identities.service import link_identities, unlink
 from gateway.resolution.drafts import read_answer
 
 DAY = timedelta(days=1)
@@ -169,3 +172,64 @@ async def test_it_is_the_owners_to_see(hall) -> None:
         await affected(hall, ticket, by=hall.civil_affairs)
     with pytest.raises(NotFound):
         await affected(hall, {"id": "dsp_none"})
+
+
+# ---------------------------------------------------------------- several documents of one person
+
+PERMIT = {"kind": "person", "id_type": "511", "id_no": "12345678"}
+
+
+async def linked(hall: Any) -> str:
+    """Ann's travel permit linked to her card; the id of the link."""
+    seen = LinkEvidence(EvidenceKind.both_shown, "copy 17", "clerk-7", hall.now, Presence.in_person)
+    made = await link_identities(LinkIdentities(hall.ann_id, PERMIT, seen), hall.desk, hall.runtime)
+    return str(made["id"])
+
+
+async def test_what_was_filled_under_her_other_document_is_affected_too(hall) -> None:
+    """The value is hers, whichever document a counter took: the application is listed, the open answer emptied."""
+    link = await linked(hall)
+    under_permit = await hall.hand_in(
+        await hall.answer(by=hall.other_desk, applicant=PERMIT), hall.other_desk
+    )
+    still_open = await hall.answer(applicant=PERMIT)
+    own = await hall.hand_in(await hall.answer())
+    ticket = await hall.open(await hall.answer())
+    await hall.place()
+
+    found = await affected(hall, ticket)
+    await hall.step(ticket["id"], "correct")
+
+    assert [each["id"] for each in found["submissions"]] == [under_permit["id"], own["id"]]
+    assert still_open["id"] in {each["id"] for each in found["resolutions"]}
+    with pytest.raises(Gone):
+        await read_answer(still_open["id"], hall.desk, hall.runtime)
+    assert ("hall", "dispute.corrected") in await hall.messages(ticket["id"])
+    assert link
+
+
+async def test_once_the_documents_are_parted_each_has_its_own(hall) -> None:
+    """Whose the other application was is not known then."""
+    link = await linked(hall)
+    await hall.hand_in(await hall.answer(applicant=PERMIT))
+    own = await hall.hand_in(await hall.answer())
+    ticket = await hall.open(await hall.answer())
+    await unlink(link, "核对有误", "hall", hall.runtime)
+
+    found = await affected(hall, ticket)
+
+    assert [each["id"] for each in found["submissions"]] == [own["id"]]
+
+
+async def test_it_is_one_ticket_under_either_document(hall) -> None:
+    """Said again with the other document: the open ticket is joined, its words under the key it was opened with."""
+    await linked(hall)
+    by_card, by_permit = await hall.answer(), await hall.answer(applicant=PERMIT)
+    made = await hall.hand_in(by_card, disputes={"name": "写错了"})
+
+    again = await hall.hand_in(by_permit, disputes={"name": "通行证上不是这样"})
+
+    (ticket,) = await hall.tickets()
+    told = await read_dispute(ticket["id"], hall.police, hall.runtime)
+    assert made["disputes"] == again["disputes"] == [ticket["id"]]
+    assert [(each["step"], each["words"]) for each in told["steps"]] == [("joined", "通行证上不是这样")]

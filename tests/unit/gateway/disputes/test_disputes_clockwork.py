@@ -9,7 +9,8 @@ import pytest
 from gateway.disputes.clockwork import push_disputes
 from gateway.disputes.deadlines import Limits, due_at, is_overdue, reminder_due
 from gateway.disputes.load import SHIPPED, read_calendar
-from gateway.disputes.service import list_disputes
+from gateway.disputes.service import list_disputes, own_disputes
+from gateway.errors import Conflict
 from gateway.records import Dispute, DisputeState
 
 CALENDAR = read_calendar(SHIPPED)
@@ -30,6 +31,7 @@ def dispute(**changes: Any) -> Dispute:
         "state": DisputeState.open,
         "opened_at": FRIDAY,
         "due": date(2026, 11, 27),
+        "first_due": date(2026, 11, 27),
         "entry_id": "aud_1",
         "sealed": b"",
     }
@@ -180,16 +182,74 @@ async def test_the_department_above_sees_and_answers_what_was_escalated(hall, ti
     assert told["state"] == "upheld"
 
 
-async def test_a_referral_begins_anew(hall, ticket) -> None:
-    """Its new owner is reminded by its own days, and the department above the old one is out of it."""
+async def test_a_referral_keeps_the_first_day_in_sight(hall, ticket) -> None:
+    """Its new owner is given days of their own; the person still reads when an answer was due, and when at the latest."""
+    hall.now += 3 * DAY  # Monday
+
+    referred = await hall.step(ticket["id"], "refer", department="数据局")
+    own = (await own_disputes((await hall.ann()).person, hall.runtime, after="", limit=5))[0]
+
+    assert (ticket["due"], ticket["first_due"], ticket["latest_due"]) == (
+        "2026-11-27",
+        "2026-11-27",
+        "2026-12-04",
+    )
+    assert (referred["due"], referred["first_due"], referred["latest_due"]) == (
+        "2026-11-30", "2026-11-27", "2026-12-04",
+    )  # fmt: skip
+    assert own["first_due"] == "2026-11-27"
+    assert [leaf["first_due"] for leaf in await hall.leaves("dispute.referred")] == ["2026-11-27"]
+
+
+async def test_escalation_counts_from_the_first_day(hall, ticket) -> None:
+    """However late it was referred: the first day over, the department above sees to it; the new owner keeps its day."""
+    hall.now += 6 * DAY  # Thursday; the first day is Friday
+    referred = await hall.step(ticket["id"], "refer", department="数据局")
+    hall.now += 4 * DAY  # Monday
+    await push_disputes(hall.runtime)
+
+    (told,) = await hall.runtime.store.disputes.listing(
+        department=None, states=(), due_before=None, after="", limit=5
+    )
+    assert (referred["due"], referred["level"]) == ("2026-12-03", 0)
+    assert (told.level, told.due.isoformat(), told.first_due.isoformat()) == (1, "2026-12-03", "2026-11-27")
+
+
+async def test_a_referral_does_not_undo_an_escalation(hall, ticket) -> None:
+    """Who it was escalated to goes on seeing to it."""
     hall.now += 8 * DAY
     await push_disputes(hall.runtime)
     referred = await hall.step(ticket["id"], "refer", department="民政")
     hall.now += 3 * DAY
     await push_disputes(hall.runtime)
 
-    assert (referred["level"], referred["supervisor"]) == (0, None)
+    assert (referred["level"], referred["supervisor"]) == (1, "数据局")
     assert (await hall.leaves("dispute.reminded"))[-1]["owner"] == "民政"
+
+
+async def test_no_referral_goes_beyond_the_last_day(hall, ticket) -> None:
+    """From one to the next and back: each is given what is left, and nothing once that is over."""
+    given = []
+    for department, by in (("数据局", hall.police), ("公安", hall.bureau), ("数据局", hall.police)):
+        hall.now += 4 * DAY
+        given.append((await hall.step(ticket["id"], "refer", by, department=department))["due"])
+    hall.now = datetime(2026, 12, 4, 2, tzinfo=UTC)
+
+    assert given == ["2026-12-01", "2026-12-04", "2026-12-04"]
+    with pytest.raises(Conflict, match="no_time_to_refer"):
+        await hall.step(ticket["id"], "refer", hall.bureau, department="公安")
+    assert (await hall.step(ticket["id"], "uphold", hall.bureau))["state"] == "upheld"
+
+
+async def test_a_day_in_a_year_without_notice_says_so(hall) -> None:
+    """Counted Monday to Friday, and marked as such on the ticket, until the notice of that year is known."""
+    hall.now = datetime(2026, 12, 30, 2, tzinfo=UTC)
+    late = await hall.open(await hall.answer())
+    hall.now = datetime(2026, 12, 1, 2, tzinfo=UTC)
+    early = await hall.open(await hall.answer(), "phone")
+
+    assert (late["due"], late["due_assumed"]) == ("2027-01-06", True)
+    assert (early["due"], early["due_assumed"]) == ("2026-12-03", False)
 
 
 async def test_what_is_closed_is_left_alone(hall, ticket) -> None:

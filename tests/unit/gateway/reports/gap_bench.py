@@ -1,17 +1,25 @@
 """A small catalogue and applications made by hand: what the tests of gaps, repeat collection and exempt papers share."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from itertools import count
 from typing import Any
 
+import orjson
+
 from field_registry import Binding, Item, OutcomeCode, Registry, Source, SubjectKind, Tier
 from field_registry.items import Datatype, ShareAttribute
 from field_registry.outcomes import Disposition
 from forms.definition import Field, Form, Role
+from gateway.records import CauseCell, CauseSum, Countable
+from gateway.reports import rollup
 from gateway.reports.gap_causes import Catalogue
+from gateway.reports.gap_tally import Tally
+from gateway.reports.measures import Measures
+from gateway.reports.periods import day_of
 from gateway.resolution.compiled import compile_form
-from gateway.slots import Slot, Snapshot
+from gateway.slots import Slot, Snapshot, to_facts
 from policies import Ground, GroundKind, Policy, Purpose, Rule
 from policies.rules import Conditions, Effect
 
@@ -129,3 +137,45 @@ def application(*slots: Slot, **changes: Any) -> Snapshot:
         slots=slots,
     )
     return replace(base, **changes)
+
+
+def countable(of: Snapshot, sign: int = 1) -> Countable:
+    """That application as it is counted."""
+    return Countable(
+        *(sign, day_of(of.at), of.form, of.matter, of.department, of.segment),
+        *(of.definition, of.baseline, of.is_test, orjson.dumps(to_facts(of.slots))),
+    )
+
+
+def sums_of(applications: Iterable[Snapshot], grain: str = "m") -> list[CauseSum]:
+    """What the roll-ups say of the causes in these applications, from cells of months or of days."""
+    found: dict[CauseCell, tuple[list[int], int]] = {}
+    for cell, counts in rollup.count(map(countable, applications)).causes:
+        if cell.grain == grain:
+            group = cell._replace(start=0)
+            before, newest = found.get(group, ([0, 0, 0, 0], 0))
+            summed = [each + more for each, more in zip(before, counts, strict=True)]
+            found[group] = summed, max(newest, cell.start if counts[0] > 0 else 0)
+    return [
+        CauseSum(cell.place, cell.key, (counts[0], counts[1], counts[2], counts[3]), newest)
+        for cell, (counts, newest) in found.items()
+    ]
+
+
+def measured(by: str, applications: Iterable[Snapshot]) -> dict[str, Measures]:
+    """What the roll-ups say of whole applications, by "segment" or "department"."""
+    found: dict[str, Measures] = {}
+    for key, counts in rollup.count(map(countable, applications)).cells:
+        if (key.dimension, key.grain) == ("form", "m"):
+            group = getattr(key, by)
+            found[group] = found.get(group, Measures()) + Measures(*counts)
+    return found
+
+
+def tally_from(applications: Iterable[Snapshot], known: Catalogue | None = None, grain: str = "m") -> Tally:
+    """What the gap report counts of these applications, by way of the roll-ups."""
+    whole = list(applications)
+    tally = Tally(known or catalogue())
+    tally.take(sums_of(whole, grain))
+    tally.rates(measured("segment", whole))
+    return tally

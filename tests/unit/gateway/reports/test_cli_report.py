@@ -140,7 +140,7 @@ def test_a_recount_agrees_and_says_how_much_it_counted(directory):
     assert told(directory, "recount") == {
         "applications": 3,
         "slots": 5,
-        "cells": 11,
+        "cells": 13,
         "sealed": 0,
         "bundle_ends": None,
         "is_behind": False,

@@ -2,7 +2,7 @@
 
 from fractions import Fraction
 
-from gap_bench import D, Out, T, application, catalogue, slot, typed
+from gap_bench import D, Out, T, application, slot, tally_from, typed
 
 from field_registry import Tier
 from field_registry.outcomes import FixedBy
@@ -18,11 +18,9 @@ POLICY = Fix(K.connect, item="vehicle.policy_no")
 CIVIL = Fix(K.reliable, source="civil")
 
 
-def tally_of(*applications: Snapshot, known: object = None) -> Tally:
+def tally_of(*applications: Snapshot) -> Tally:
     """What these applications count."""
-    tally = Tally(known or catalogue())  # type: ignore[arg-type]
-    tally.add(applications)
-    return tally
+    return tally_from(applications)
 
 
 def steps(*applications: Snapshot, limit: int = 9) -> list[Step]:

@@ -1,19 +1,19 @@
 """The league table: an answer is an answer whatever it says; times come from counts per range."""
 
 import pytest
-from gap_bench import D, Out, T, application, slot
+from gap_bench import D, Out, T, application, slot, sums_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.records import NO_BOUND_MS, AnswerCount, CallCount
-from gateway.reports.league import Freshness, SourceLine, Times, league, times_by_form, times_of
+from gateway.reports.league import SourceLine, Times, league, times_by_form, times_of
 from gateway.reports.rates import Rate
 from gateway.telemetry.metrics import BOUNDS_MS
 
 
 def line(*calls: CallCount, confirmed: dict[str, int] | None = None, delivered: int = 0) -> SourceLine:
     """The line of the one source these calls went to."""
-    (found,) = league(calls, Freshness(), {"civil": delivered}, confirmed, ["civil"])
+    (found,) = league(calls, {}, {"civil": delivered}, confirmed, ["civil"])
     return found
 
 
@@ -56,7 +56,7 @@ def test_the_worst_comes_first_and_the_silent_last() -> None:
         CallCount("bad", "timeout", 1000, 10),
     ]
 
-    found = league(calls, Freshness(), {}, {}, ["good", "slow", "unused"])
+    found = league(calls, {}, {}, {}, ["good", "slow", "unused"])
     assert [each.source for each in found] == ["bad", "slow", "good", "unused"]
 
 
@@ -67,14 +67,14 @@ def test_confirmed_errors_are_of_what_was_delivered() -> None:
 
 
 def test_freshness_is_of_the_values_of_registers() -> None:
-    """Stale of all that were filled; a profile's values, and what was not filled, do not count."""
-    freshness = Freshness()
-    stale = slot("sex", Out.filled_stale)
-    freshness.add(
-        [application(slot("name"), stale, slot("note", tier=T.C), slot("policy", Out.timeout, D.typed))]
-    )
+    """Stale values of a source are counted over all places; a profile's, and what was not filled, are not."""
+    stale, profile = slot("sex", Out.filled_stale), slot("note", Out.filled_stale, tier=T.C)
+    sums = sums_of([application(slot("name"), stale, profile, slot("policy", Out.timeout, D.typed))])
 
-    assert (freshness.stale["civil"], freshness.values["civil"]) == (1, 2)
+    counted = {each.key.source: each.counts[0] for each in sums if each.key.kind == "stale"}
+    assert counted == {"civil": 1}
+    (found,) = league([], counted, {"civil": 2}, None, ["civil"])
+    assert found.stale == Rate(1, 2)
 
 
 def test_times_of_nothing_are_none() -> None:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
-from gap_bench import NOON, D, Out, application, catalogue, form, slot, typed
+from gap_bench import NOON, D, Out, application, catalogue, form, measured, slot, sums_of, typed
 
 from forms.once_only import HeldItems
 from gateway.reports.rates import Rate
@@ -18,9 +18,15 @@ def again(path: str, outcome: Out = Out.timeout, disposition: D = D.typed, **mor
 
 def rows(*applications: Snapshot) -> list[RepeatRow]:
     """The list that these applications make."""
+    return rows_of(tally_of(*applications), catalogue("person.phone"))
+
+
+def tally_of(*applications: Snapshot) -> RepeatTally:
+    """What these applications count, by way of cells of days."""
     tally = RepeatTally()
-    tally.add(applications)
-    return rows_of(tally, catalogue("person.phone"))
+    tally.take(sums_of(applications, "d"))
+    tally.rates(measured("department", applications))
+    return tally
 
 
 def test_what_was_typed_though_held_is_listed_with_who_holds_it() -> None:
@@ -36,7 +42,7 @@ def test_what_was_typed_though_held_is_listed_with_who_holds_it() -> None:
     )
     assert row.item is not None
     assert (row.item.id, row.item.department, row.sources) == ("person.name", "公安", ("civil",))
-    assert (row.again.times, row.again.applications, row.again.last) == (2, 2, date(2026, 11, 22))
+    assert (row.again.times, row.again.applications, row.last) == (2, 2, date(2026, 11, 22))
 
 
 def test_what_could_not_be_had_is_not_listed() -> None:
@@ -55,9 +61,8 @@ def test_a_value_that_is_only_confirmed_is_not_collected_again() -> None:
 
 def test_the_rate_of_an_office_is_that_of_the_contract() -> None:
     """M7: typed or edited though obtainable, of typed, edited and disputed."""
-    tally = RepeatTally()
     disputed = slot("sex", disposition=D.disputed)
-    tally.add([application(again("name"), typed("note"), disputed, slot("policy"))])
+    tally = tally_of(application(again("name"), typed("note"), disputed, slot("policy")))
 
     assert tally.departments["交通"].m7 == Rate(1, 3)
 

@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from typing import Any
 
 import orjson
@@ -93,16 +94,15 @@ async def test_later_rounds_look_at_what_is_new(bench: Any, logged: Runtime) -> 
 
 
 async def test_what_a_long_outage_left_behind_is_closed(bench: Any, logged: Runtime) -> None:
-    """However old, a day at a time from the newest on; then it is never looked at again."""
-    for days in (2, 5, 40):
+    """However old, within a round after the start; then it is never looked at again."""
+    for days in (2, 5, 40, 900):
         await note(logged, bench, EntryKind.intent, f"res_{days}", timedelta(days=days))
-    lost = LostIntents()
+    lost = LostIntents(steady=lambda: 0.0)
 
-    closed = [await lost.close(logged) for _ in range(45)]
+    closed = [await lost.close(logged) for _ in range(3)]
 
-    assert [number for number in closed if number] == [1, 1, 1]
-    assert closed[0] == 1
-    for days in (2, 5, 40):
+    assert closed == [4, 0, 0]
+    for days in (2, 5, 40, 900):
         assert [told["result"] for told in await outcomes(logged, f"res_{days}")] == ["unknown"]
 
 
@@ -114,3 +114,27 @@ async def test_an_answer_that_was_only_late_stands_beside(bench: Any, logged: Ru
 
     assert len(await outcomes(logged, "res_1")) == 2
     assert await LostIntents().close(logged) == 0
+
+
+async def test_looking_back_takes_no_more_than_its_time(bench: Any, logged: Runtime) -> None:
+    """A day at a time, the newest first, as long as a round may; the next round goes on where it ended."""
+    for days in (2, 5, 40):
+        await note(logged, bench, EntryKind.intent, f"res_{days}", timedelta(days=days))
+    seconds = count(step=0.6)
+    lost = LostIntents(steady=lambda: next(seconds))
+
+    closed = [await lost.close(logged) for _ in range(45)]
+
+    assert [number for number in closed if number] == [1, 1, 1]
+    assert closed[0] == 1
+
+
+async def test_more_than_a_round_may_close_are_closed_by_the_next(bench: Any, logged: Runtime) -> None:
+    """However many were lost in one day: none is passed over."""
+    for number in range(700):
+        await note(logged, bench, EntryKind.intent, f"res_{number}", timedelta(days=3, seconds=number))
+    lost = LostIntents(steady=lambda: 0.0)
+
+    closed = [await lost.close(logged) for _ in range(4)]
+
+    assert (sum(closed), closed[2:]) == (700, [0, 0])

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from field_registry import Missing, OutcomeCode, SubjectKind
+from field_registry import Missing, OutcomeCode, Source, Subject, SubjectKind
 from forms.definition import Field, Role
+from gateway.resolution.asking import _document
 from gateway.resolution.plan import Plan
 
 NAME = Field("name", "姓名", item="person.name")
@@ -155,6 +156,30 @@ def test_a_source_is_asked_only_for_whom_it_can_look_up(bench: Any) -> None:
 
     assert asked(plan) == [("applicant", "person.name", "licence")]
     assert plan.known["applicant", "person.sex"] == Missing(OutcomeCode.not_applicable)
+
+
+def test_a_country_that_no_source_looks_at_is_not_answered_for(bench: Any) -> None:
+    """A passport named with a country is `not_applicable` where numbers alone are known, also after one without."""
+    passport = {"kind": "person", "id_type": "414", "id_no": "E12345678"}
+    form = bench.form(NAME)
+
+    bare = bench.plan(form, subjects={"applicant": passport})
+    named = bench.plan(form, subjects={"applicant": {**passport, "issuer": "USA"}})
+
+    assert asked(bare) == [("applicant", "person.name", "licence")]
+    assert asked(named) == []
+    assert named.known["applicant", "person.name"] == Missing(OutcomeCode.not_applicable)
+
+
+def test_a_source_is_asked_by_a_linked_document_that_it_tells_apart() -> None:
+    """Where one document has a country that the source does not look at, the next one is asked by; none is none."""
+    passport = Subject(SubjectKind.person, "414", "E12345678", "USA")
+    card = Subject(SubjectKind.person, "111", "35058219910603996X")
+    plain = Source("s", "s", "s", "sandbox", id_types=frozenset({"111", "414"}))
+
+    assert _document(plain, passport, (passport, card)) is card
+    assert _document(plain, passport, (passport,)) is None
+    assert _document(replace(plain, by_issuer=True), passport, (passport, card)) is passport
 
 
 def test_unusable_answers_are_findings(bench: Any) -> None:
