@@ -59,4 +59,5 @@ async def _was_stopped_since(stored: StoredConsent, shown_at: datetime, runtime:
             elif each.state in _GOES_ON:
                 stopped_at = None
         after = events[-1].id
-    return stopped_at is not None and stopped_at > shown_at
+    # Desks tell times to the second: what was shown in the second of the withdrawal may well be the notice after it.
+    return stopped_at is not None and stopped_at.replace(microsecond=0) > shown_at

@@ -416,6 +416,17 @@ async def test_an_agreement_from_before_a_withdrawal_gives_nothing_back(desks) -
     assert anew["state"] == "given"
 
 
+async def test_a_notice_in_the_second_of_the_withdrawal_is_the_one_after_it(desks) -> None:
+    """Desks tell times to the second: whoever agrees anew at once is not turned away."""
+    consent = await desks.record()
+    desks.service.clock.now = desks.service.clock.now.replace(microsecond=600_000)
+    await desks.step(consent["id"], "withdraw")
+    second = desks.service.clock.now.replace(microsecond=0).isoformat()
+    acts = [{**act, "at": second} for act in (SENSITIVE, PASSED_ON)]
+
+    assert (await desks.record(notice={**NOTICE, "shown_at": second}, acts=acts))["state"] == "given"
+
+
 @pytest.mark.parametrize("steps", [("pause",), ("invalidate",), ("pause", "terminate")])
 async def test_an_agreement_from_before_it_was_stopped_is_no_way_around(
     desks, steps: tuple[str, ...]
