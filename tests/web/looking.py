@@ -2,12 +2,13 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 SIZES = {"phone": {"width": 390, "height": 844}, "desk": {"width": 1280, "height": 800}}
@@ -114,3 +115,18 @@ async def violations(page: Page) -> list[str]:
     told = await page.evaluate("axe.run({resultTypes: ['violations', 'incomplete']})")
     found = [*told["violations"], *told["incomplete"]]
     return [f"{each['id']}: {node['html']}" for each in found for node in each["nodes"]]
+
+
+async def axe_in_all(
+    browser: Browser, states: Callable[[Page], AsyncIterator[str]]
+) -> dict[tuple[str, str, int], list[str]]:
+    """What axe finds in every state that `states` leads a page to, in each look: state, colour scheme, text size."""
+    found: dict[tuple[str, str, int], list[str]] = {}
+    async with checked_page(browser) as page:
+        async for name in states(page):
+            await page.evaluate(Axe().axe_script)
+            for scheme, text in LOOKS:
+                await page.emulate_media(color_scheme=scheme)
+                await choose_text(page, text)
+                found[name, scheme, text] = await violations(page)
+    return found

@@ -8,6 +8,7 @@ ONCEGATE_SCREENSHOTS=DIR keeps what was seen.
 
 import socket
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -24,6 +25,7 @@ from tests.web.looking import (
     USUAL,
     a_page,
     arrives,
+    axe_in_all,
     checked_page,
     choose_text,
     looks_right,
@@ -186,14 +188,7 @@ async def test_the_policy_lets_no_script_run_where_script_is_on(hall: Any, brows
 
 async def test_axe_finds_nothing_in_any_state(hall: Any, browser: Browser) -> None:
     """Every rule of axe holds on every state of the page, in each of its colour schemes, and at twice the text size."""
-    found: dict[tuple[str, str, int], list[str]] = {}
-    async with checked_page(browser) as page:
-        async for name in every_state(hall, page):
-            await page.evaluate(Axe().axe_script)
-            for scheme, text in LOOKS:
-                await page.emulate_media(color_scheme=scheme)
-                await choose_text(page, text)
-                found[name, scheme, text] = await violations(page)
+    found = await axe_in_all(browser, partial(every_state, hall))
 
     assert len(found) == 10 * len(LOOKS)
     assert {look: each for look, each in found.items() if each} == {}

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ from tests.web.looking import (
     USUAL,
     a_page,
     arrives,
+    axe_in_all,
     checked_page,
-    choose_text,
     looks_right,
     press,
     served,
@@ -164,14 +165,7 @@ async def test_a_person_uses_their_pages_without_script(made: Citizens, browser:
 
 async def test_axe_finds_nothing_on_any_of_them(made: Citizens, browser: Browser) -> None:
     """Every rule of axe holds on every page in every state, at the usual text size and at twice it."""
-    found: dict[tuple[str, str, int], list[str]] = {}
-    async with checked_page(browser) as page:
-        async for name in every_state(made, page):
-            await page.evaluate(Axe().axe_script)
-            for scheme, text in LOOKS:
-                await page.emulate_media(color_scheme=scheme)
-                await choose_text(page, text)
-                found[name, scheme, text] = await violations(page)
+    found = await axe_in_all(browser, partial(every_state, made))
 
     assert len(found) == STATES * len(LOOKS)
     assert {look: each for look, each in found.items() if each} == {}

@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 from joserfc import jwe
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
-from typer.testing import CliRunner
 
-from gateway.cli import app
 from gateway.errors import BadRequest
 from gateway.resolution.sealed import padded
 from gateway.security.sealing import ENCRYPTION, algorithm_of, check_key, read_key
-from gateway.settings import Settings
-from gateway.store.migrate import migrate
 
 EC = ECKey.generate_key("P-256")
 USE = {"use": "enc"}
@@ -91,21 +87,6 @@ def test_a_plaintext_is_filled_up(length: int) -> None:
     """To whole blocks, with what a JSON reader skips."""
     assert len(padded(b"1" * length)) % 1024 == 0
     assert padded(b"1" * length).rstrip() == b"1" * length
-
-
-@pytest.fixture
-def run(tmp_path: Path) -> Any:
-    """A command on an empty state directory: exit code, what it printed, what it said on stderr."""
-    migrate(Settings(state_dir=tmp_path).database_url)
-
-    def invoke(*arguments: object, machine: bool = True) -> tuple[int, Any, str]:
-        more = ["--state", str(tmp_path), *(["--json"] if machine else [])]
-        result = CliRunner().invoke(app, [*map(str, arguments), *more])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
-        printed = json.loads(result.stdout) if machine and result.stdout else result.stdout
-        return result.exit_code, printed, result.stderr
-
-    return invoke
 
 
 @pytest.fixture
