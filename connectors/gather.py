@@ -9,10 +9,11 @@ May be imported by the resolution pipeline alone.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from operator import attrgetter
-from typing import Any, cast
+from typing import Any
 
 import structlog
 
@@ -28,8 +29,6 @@ log = structlog.get_logger(__name__)
 Key = tuple[str, Subject]
 Wanted = tuple[object, ...]
 """What a call asks for, without for whose role: calls that want the same share one flight."""
-
-FlightKey = tuple[str, Subject, Wanted]
 
 OnCall = Callable[[str, OutcomeCode, float], None]
 """Told of each upstream call: source id, outcome (`filled` when it gave anything), seconds it took."""
@@ -55,21 +54,63 @@ _NOT_A_SOURCES = FILLED | {
 """Outcomes that no source can know of."""
 
 _ALL_FOUND, _ALL_RECORDS = {Found}, {Record}
-_record_of = attrgetter("record")
-_PERSON = SubjectKind.person  # looking a member up costs more than comparing with it
-_FILLED = OutcomeCode.filled
+_record_of, _mark_of = attrgetter("record"), attrgetter("mark")
+# Looking a member up costs more than comparing with it.
+_PERSON, _FILLED, _CLOSED = SubjectKind.person, OutcomeCode.filled, BreakerState.closed
 
 
 class _Desk:
     """One source with its connector and what is remembered about it."""
 
-    __slots__ = ("breaker", "connector", "places", "source", "timeout")
+    __slots__ = ("breaker", "connector", "flights", "free", "line", "queueing", "source", "timeout")
 
     def __init__(self, source: Source, connector: Connector) -> None:
         self.source, self.connector = source, connector
         self.timeout = source.timeout.total_seconds()
         self.breaker = Breaker(source.failures_to_open, source.open_for.total_seconds())
-        self.places = asyncio.Semaphore(source.max_concurrent)
+        self.flights: dict[str, list[_Flight]] = {}
+        """Those that may be joined, by the subject's number: what they want is compared, which costs less than to
+        hash it."""
+        self.free = source.max_concurrent
+        self.line, self.queueing = asyncio.Semaphore(0), 0
+        """Who waits for a place, and how many do."""
+
+    async def queue(self) -> None:
+        """A place, in turn; called when none is free. Whoever is cancelled holds none."""
+        self.queueing += 1
+        try:
+            await self.line.acquire()
+        finally:
+            self.queueing -= 1
+
+    def give_back(self) -> None:
+        """One place is free again: for who queues, else for who comes."""
+        # A place is counted, and the semaphore left alone, while nobody queues: that is nearly always.
+        if self.queueing:
+            self.line.release()
+        else:
+            self.free += 1
+
+    def joinable(self, subject: Subject, wanted: Wanted) -> "_Flight | None":
+        """The flight under way that asks the same of the same."""
+        for flight in self.flights.get(subject.id_no, ()):
+            if flight.wanted == wanted and flight.subject == subject:
+                return flight
+        return None
+
+    def open(self, flight: "_Flight") -> None:
+        """Others may join that flight from now on."""
+        self.flights.setdefault(flight.subject.id_no, []).append(flight)
+
+    def forget(self, flight: "_Flight") -> None:
+        """Nobody joins that flight any more. Once only: afterwards another may have taken its place."""
+        if flight.is_open:
+            flight.is_open = False
+            number = flight.subject.id_no
+            alike = self.flights[number]
+            alike.remove(flight)
+            if not alike:
+                del self.flights[number]
 
 
 class _Party:
@@ -96,10 +137,10 @@ class _Flight:
     """One upstream call and those who wait for it."""
 
     # Callers are told by the flight itself: a callback of its task for each would cost a turn of the loop more.
-    __slots__ = ("has_landed", "is_open", "is_out", "key", "parties", "replies", "task")
+    __slots__ = ("desk", "has_landed", "is_open", "is_out", "parties", "replies", "subject", "task", "wanted")
 
-    def __init__(self, key: FlightKey) -> None:
-        self.key = key
+    def __init__(self, desk: _Desk, subject: Subject, wanted: Wanted) -> None:
+        self.desk, self.subject, self.wanted = desk, subject, wanted
         self.task: asyncio.Task[None]
         self.parties: list[_Party] = []
         self.is_open = True
@@ -109,6 +150,15 @@ class _Flight:
         self.has_landed = False
         self.replies: Sequence[Reply] | None = None
         """None also after a landing: the connector ended in a way of its own, or we were closed."""
+
+    def land(self) -> None:
+        """Tell whoever waits for this flight. Twice is harmless."""
+        if self.has_landed:
+            return
+        self.has_landed = True
+        self.desk.forget(self)
+        for party in self.parties:
+            party.landed()
 
 
 class Gatherer:
@@ -124,7 +174,6 @@ class Gatherer:
     ) -> None:
         """A source without a connector answers `source_error`. The observers must be quick; one may fail."""
         self._desks = {key: _Desk(sources[key], connectors[key]) for key in sources if key in connectors}
-        self._flights: dict[FlightKey, _Flight] = {}
         self._on_call, self._on_refused = on_call, on_refused
 
     async def gather(
@@ -134,14 +183,14 @@ class Gatherer:
 
         `now` (aware) is the wall time that maintenance windows are compared with.
         """
-        moment = asyncio.get_running_loop().time()
-        boarded = [
-            (key, asks, self._board(key, asks, deadline, moment, now)) for key, asks in asks_by.items()
-        ]
-        flights = [one for _, _, one in boarded if isinstance(one, _Flight)]
+        loop = asyncio.get_running_loop()
+        board = partial(self._board, deadline=deadline, now=now, loop=loop)
+        keys, wishes = list(asks_by), list(asks_by.values())
+        boarded = list(map(board, keys, wishes))
+        flights = [one for one in boarded if type(one) is _Flight]
         if flights:
-            await self._wait(flights, deadline)
-        return {key: _dealt(asks, one) for key, asks, one in boarded}
+            await _wait(flights, deadline, loop)
+        return dict(zip(keys, map(_dealt, wishes, boarded), strict=True))
 
     def state_of(self, source_id: str) -> BreakerState:
         """Whether calls to that source go out at present; `open` where it has no connector."""
@@ -150,16 +199,24 @@ class Gatherer:
 
     async def close(self) -> None:
         """End every flight and close every connector. A connector that fails to close does not stop the others."""
-        flights = list(self._flights.values())
+        flights = [
+            flight for desk in self._desks.values() for alike in desk.flights.values() for flight in alike
+        ]
         for flight in flights:
             flight.task.cancel()
         closing = [desk.connector.close() for desk in self._desks.values()]
         await asyncio.gather(*[flight.task for flight in flights], *closing, return_exceptions=True)
         for flight in flights:
-            self._land(flight)  # one that was cancelled before its first step has not done so
+            flight.land()  # one that was cancelled before its first step has not done so
 
     def _board(
-        self, key: Key, asks: Sequence[Ask], deadline: float, moment: float, now: datetime
+        self,
+        key: Key,
+        asks: Sequence[Ask],
+        *,
+        deadline: float,
+        now: datetime,
+        loop: asyncio.AbstractEventLoop,
     ) -> _Flight | Missing:
         """The flight that will answer, shared or new, or the reason why none goes out."""
         if not asks:
@@ -168,23 +225,25 @@ class Gatherer:
         desk = self._desks.get(source_id)
         if desk is None:
             return _UNKNOWN
-        if not _holds(desk.source, subject):
+        source, moment = desk.source, loop.time()
+        if not _holds(source, subject):
             return _NOT_APPLICABLE
-        if desk.source.maintenance and in_maintenance(desk.source.maintenance, now):
+        if source.maintenance and in_maintenance(source.maintenance, now):
             return self._refused(source_id, _MAINTENANCE)
         if moment >= deadline:
             return _TIMEOUT
         wanted, unique = _distinct(asks)
-        flight_key = (source_id, subject, wanted)
-        flight = self._flights.get(flight_key)
+        flight = desk.joinable(subject, wanted)
         if flight is not None:
             return flight
-        if not desk.breaker.allows(moment):
-            return self._refused(source_id, _OPEN)
-        desk.breaker = desk.breaker.after_start(moment)
-        flight = _Flight(flight_key)
-        flight.task = asyncio.create_task(self._fly(flight, desk, subject, unique))
-        self._flights[flight_key] = flight
+        breaker = desk.breaker
+        if breaker.state is not _CLOSED:  # a closed one lets every call go out and stays as it is
+            if not breaker.allows(moment):
+                return self._refused(source_id, _OPEN)
+            desk.breaker = breaker.after_start(moment)
+        flight = _Flight(desk, subject, wanted)
+        flight.task = loop.create_task(self._fly(flight, unique, loop))
+        desk.open(flight)
         return flight
 
     def _refused(self, source_id: str, reason: Missing) -> Missing:
@@ -196,73 +255,23 @@ class Gatherer:
                 log.error("source.observer_failed", source=source_id, defect=type(error).__name__)
         return reason
 
-    def _forget(self, flight: _Flight) -> None:
-        """Nobody joins that flight any more. Once only: afterwards another may have taken its place."""
-        if flight.is_open:
-            flight.is_open = False
-            del self._flights[flight.key]
-
-    def _land(self, flight: _Flight) -> None:
-        """Tell whoever waits for that flight. Twice is harmless."""
-        if flight.has_landed:
-            return
-        flight.has_landed = True
-        self._forget(flight)
-        for party in flight.parties:
-            party.landed()
-
-    async def _wait(self, flights: Sequence[_Flight], deadline: float) -> None:
-        """Until all have landed or the deadline; waiting never cancels what is out."""
-        loop = asyncio.get_running_loop()
-        party = _Party(len(flights), loop.create_future())
-        for flight in flights:
-            flight.parties.append(party)
-        patience = loop.call_at(deadline, party.leave)
+    async def _fly(self, flight: _Flight, asks: Sequence[Ask], loop: asyncio.AbstractEventLoop) -> None:
+        desk = flight.desk
         try:
-            await party.done
-        finally:
-            patience.cancel()
-            if party.under_way:
-                self._abandon(party, flights)
-
-    def _abandon(self, party: _Party, flights: Sequence[_Flight]) -> None:
-        """That caller goes; what only queues for it is dropped."""
-        for flight in flights:
-            flight.parties.remove(party)
-            if not flight.parties and not flight.is_out and not flight.has_landed:
-                flight.task.cancel()
-                self._forget(flight)
-
-    async def _fly(self, flight: _Flight, desk: _Desk, subject: Subject, asks: Sequence[Ask]) -> None:
-        try:
-            async with desk.places:
+            if desk.free:
+                desk.free -= 1
+            else:
+                await desk.queue()
+            try:
                 flight.is_out = True
-                loop = asyncio.get_running_loop()
                 begun = loop.time()
-                replies, is_failure = await self._ask(desk, subject, asks, begun + desk.timeout)
+                replies, is_failure = await _ask(flight, asks, begun + desk.timeout, loop)
                 self._note(desk, replies, is_failure, begun, loop.time())
                 flight.replies = replies
+            finally:
+                desk.give_back()
         finally:
-            self._land(flight)
-
-    async def _ask(
-        self, desk: _Desk, subject: Subject, asks: Sequence[Ask], until: float
-    ) -> tuple[Sequence[Reply], bool]:
-        """The replies, and whether the breaker counts the call as a failure."""
-        try:
-            replies = await _bounded(desk.connector.fetch(subject, asks, until), until)
-            if _is_sound(replies, asks):
-                return replies, False
-            log.error("source.defect", source=desk.source.id, defect="replies do not match the asks")
-        except SourceFault as fault:
-            detail = str(fault) if _is_tellable(str(fault)) else ""
-            return [Missing(fault.outcome, detail)] * len(asks), fault.counts_as_failure
-        except TimeoutError:
-            return [_TIMEOUT] * len(asks), True
-        except Exception as error:  # noqa: BLE001 — the containment boundary: a defect costs its own fields only
-            # The type alone: a stranger's message may quote an answer.
-            log.error("source.defect", source=desk.source.id, defect=type(error).__name__)
-        return [_BROKEN] * len(asks), True
+            flight.land()
 
     def _note(
         self, desk: _Desk, replies: Sequence[Reply], is_failure: bool, begun: float, moment: float
@@ -292,19 +301,56 @@ def _tell_of_outage(desk: _Desk, before: Breaker, outcome: OutcomeCode, moment: 
         log.warning("source.outage_ended", source=desk.source.id, seconds=round(moment - before.began, 1))
 
 
-async def _bounded(call: Coroutine[Any, Any, Any], until: float) -> Any:
-    """The call's result; raises `TimeoutError` at `until`. Safe only in a task of our own."""
-    task, loop = cast("asyncio.Task[Any]", asyncio.current_task()), asyncio.get_running_loop()
+async def _wait(flights: Sequence[_Flight], deadline: float, loop: asyncio.AbstractEventLoop) -> None:
+    """Until all have landed or the deadline; waiting never cancels what is out."""
+    party = _Party(len(flights), loop.create_future())
+    for flight in flights:
+        flight.parties.append(party)
+    patience = loop.call_at(deadline, party.leave)
+    try:
+        await party.done
+    finally:
+        patience.cancel()
+        if party.under_way:
+            _abandon(party, flights)
+
+
+def _abandon(party: _Party, flights: Sequence[_Flight]) -> None:
+    """That caller goes; what only queues for it is dropped."""
+    for flight in flights:
+        flight.parties.remove(party)
+        if not flight.parties and not flight.is_out and not flight.has_landed:
+            flight.task.cancel()
+            flight.desk.forget(flight)
+
+
+async def _ask(
+    flight: _Flight, asks: Sequence[Ask], until: float, loop: asyncio.AbstractEventLoop
+) -> tuple[Sequence[Reply], bool]:
+    """The replies, by `until`, and whether the breaker counts the call as a failure. To be run by the flight's task."""
+    desk, task = flight.desk, flight.task
     guard = loop.call_at(until, task.cancel)  # asyncio.timeout_at takes 6 µs more
     try:
-        return await call
+        replies = await desk.connector.fetch(flight.subject, asks, until)
+        if _is_sound(replies, asks):
+            return replies, False
+        log.error("source.defect", source=desk.source.id, defect="replies do not match the asks")
     except asyncio.CancelledError:
         if loop.time() < until:
             raise
         task.uncancel()
+        return [_TIMEOUT] * len(asks), True
+    except SourceFault as fault:
+        detail = str(fault) if _is_tellable(str(fault)) else ""
+        return [Missing(fault.outcome, detail)] * len(asks), fault.counts_as_failure
+    except TimeoutError:
+        return [_TIMEOUT] * len(asks), True
+    except Exception as error:  # noqa: BLE001 — the containment boundary: a defect costs its own fields only
+        # The type alone: a stranger's message may quote an answer.
+        log.error("source.defect", source=desk.source.id, defect=type(error).__name__)
     finally:
         guard.cancel()
-    raise TimeoutError
+    return [_BROKEN] * len(asks), True
 
 
 def _holds(source: Source, subject: Subject) -> bool:
@@ -316,8 +362,11 @@ def _holds(source: Source, subject: Subject) -> bool:
 
 def _distinct(asks: Sequence[Ask]) -> tuple[Wanted, Sequence[Ask]]:
     """The marks of the distinct asks, and those asks; an item that two roles want is fetched once."""
-    unique = {ask.mark: ask for ask in asks}
-    return tuple(unique), asks if len(unique) == len(asks) else tuple(unique.values())
+    marks = tuple(map(_mark_of, asks))
+    if len(set(marks)) == len(marks):  # nearly always: one role asks
+        return marks, asks
+    unique = dict(zip(marks, asks, strict=True))
+    return tuple(unique), tuple(unique.values())
 
 
 def _dealt(asks: Sequence[Ask], boarded: _Flight | Missing) -> Sequence[Reply]:

@@ -110,8 +110,10 @@ class HttpClient:
                 builder = builder.header(name, value)
             if request.body is not None:
                 builder = builder.body_bytes(request.body)
-            async with builder.build_streamed() as response:
-                answered = True
+            sending, is_over = builder.build_streamed(), False
+            response = await sending.__aenter__()
+            answered = True
+            try:
                 limit = self._environment.max_body_bytes
                 declared = response.get_header("content-length")
                 if declared is not None and declared.isdecimal() and int(declared[:18]) > limit:
@@ -119,9 +121,14 @@ class HttpClient:
                 # Never more than was asked for, whatever was declared (a chunked answer may declare any length),
                 # and one wake-up however many pieces it comes in.
                 body = await response.body_reader.read(limit + 1)
-                if body is None:
-                    return HttpAnswer(response.status, b"")
-                return HttpAnswer(response.status, bytes(body)) if len(body) <= limit else _Failure.too_large
+                is_over = body is None or len(body) <= limit
+                if not is_over:
+                    return _Failure.too_large
+                return HttpAnswer(response.status, b"" if body is None else bytes(body))
+            finally:
+                # An answer read to its end has nothing left to close, and closing contends for the interpreter's lock.
+                if not is_over:
+                    await sending.__aexit__(None, None, None)
         except RequestTimeoutError:
             return _Failure.timed_out
         except ClientClosedError:

@@ -6,6 +6,8 @@ the operating system's; each is given once. A forked child must not give its par
 
 import os
 from collections import deque
+from itertools import chain
+from struct import Struct
 
 _CHUNKS_AT_ONCE = 128
 
@@ -15,6 +17,7 @@ class RandomChunks:
 
     def __init__(self, size: int) -> None:
         self._size = size
+        self._cut = Struct(f"{size}s").iter_unpack
         self._chunks: deque[bytes] = deque()
         os.register_at_fork(after_in_child=self._chunks.clear)
 
@@ -24,6 +27,6 @@ class RandomChunks:
             return self._chunks.popleft()
         except IndexError:
             fresh = os.urandom(self._size * _CHUNKS_AT_ONCE)
-            chunks = [fresh[start : start + self._size] for start in range(0, len(fresh), self._size)]
+            chunks: list[bytes] = list(chain.from_iterable(self._cut(fresh)))
             self._chunks.extend(chunks[1:])
             return chunks[0]

@@ -8,6 +8,7 @@ items of share attribute `none`, which only a statutory permit that names the it
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 from field_registry import Ask, Item, Tier
 from field_registry.items import Sensitivity, ShareAttribute
@@ -36,8 +37,7 @@ class Effect(StrEnum):
     forbid = "forbid"
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """What all asks of a request have in common and rules can match on; the key of the memo.
 
     `department`: the caller's, i.e. who receives the data.

@@ -11,6 +11,7 @@ from typing import Any
 from connectors import mapping
 from connectors.errors import BadConfiguration, SourceBroken, SourceFault
 from connectors.http import HttpClient
+from connectors.http_messages import HttpAnswer, HttpRequest
 from connectors.kinds import http_json_mapping as m
 from connectors.load import load_schema
 from connectors.protocol import Connector, Environment, Health, Reply
@@ -47,7 +48,7 @@ class HttpJsonConnector:
 
     async def fetch(self, subject: Subject, asks: Sequence[Ask], deadline: float) -> Sequence[Reply]:
         """One reply per ask, in order; one request, or one per page."""
-        document = await self._page(subject, 0, deadline)
+        document = _document(await self._client.send(self._look_up(subject, 0), deadline))
         if document is None:
             return mapping.every(asks, mapping.NOT_FOUND)
         if self._paging is not None:
@@ -69,12 +70,11 @@ class HttpJsonConnector:
         """Drop every connection."""
         await self._client.close()
 
-    async def _page(self, subject: Subject, number: int, deadline: float) -> Any:
-        """The document of one page, None when the source has no such record."""
+    def _look_up(self, subject: Subject, number: int) -> HttpRequest:
+        """The request for one page."""
         extra = [] if self._paging is None else m.page_parameters(self._paging, number)
-        request = m.render(self._request, self._client.base_url, subject, extra, self._signer())
-        answer = await self._client.send(request, deadline)
-        return None if m.refuse_status(answer.status) else parse_json(answer.body)
+        signer = None if self._signing is None else self._signer()
+        return m.render(self._request, self._client.base_url, subject, extra, signer)
 
     async def _complete(self, paging: m.Paging, document: Any, subject: Subject, deadline: float) -> None:
         """Append the rows of the later pages to the list in `document`, the first page."""
@@ -86,7 +86,7 @@ class HttpJsonConnector:
                 return
             if number == paging.max_pages:
                 break
-            page = await self._page(subject, number, deadline)
+            page = _document(await self._client.send(self._look_up(subject, number), deadline))
             m.interpret(self._answer, page, ())  # a later page can fail or be refused as the first can
             if m.echo_of(self._answer, page) != about:
                 raise SourceBroken("a later page is not about the subject of the first")
@@ -101,6 +101,11 @@ class HttpJsonConnector:
             return None
         stamp, nonce = int(self._clock().timestamp()), secrets.token_hex(8)
         return lambda query, body: m.sign(query, body, signing, timestamp=stamp, nonce=nonce)
+
+
+def _document(answer: HttpAnswer) -> Any:
+    """What was answered, None when the source has no such record."""
+    return None if m.refuse_status(answer.status) else parse_json(answer.body)
 
 
 def _auth(config: dict[str, str], environment: Environment) -> tuple[m.Parameters, m.Signing | None]:

@@ -6,6 +6,7 @@ Canonical here: keys sorted, no white space, UTF-8, no floating point: for such 
 import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -48,7 +49,7 @@ def make_entry(
     it later can check that it is what was logged, and nobody can test a guess without the salt. `key`: of the subject
     named by `owner_of`; without one the root seals. `actor_key`, `case_key`: as `finding_key` makes them.
     """
-    leaf: dict[str, Any] = {"v": _FORMAT, "id": entry_id, "kind": kind.value, "at": rfc3339(now)}
+    leaf: dict[str, Any] = {"v": _FORMAT, "id": entry_id, "kind": str(kind), "at": rfc3339(now)}
     leaf |= {"caller": caller, **facts}
     if request is not None:
         leaf["request"] = request
@@ -123,7 +124,12 @@ def finding_key(what: Literal["actor", "case"], text: str, fingerprint: Callable
 
     What has a NUL in front can stand in no header and no path, of which there are fingerprints too.
     """
-    return fingerprint(f"\0{what}\0{text.strip()}".encode())[:_FINDING_KEY]
+    return _digest(f"\0{what}\0{text.strip()}", fingerprint)
+
+
+@lru_cache(maxsize=256)  # an officer works for hours, and a resolution names its case three times
+def _digest(text: str, fingerprint: Callable[[bytes], str]) -> str:
+    return fingerprint(text.encode())[:_FINDING_KEY]
 
 
 def receipt_of(resolution_id: str) -> str:
@@ -147,7 +153,9 @@ def subjects_of(leaf: Mapping[str, Any]) -> set[str]:
     several = leaf.get("subjects") or ()
     refs = several.values() if isinstance(several, dict) else several
     under = [ref for others in (leaf.get("under") or {}).values() for ref in others]
-    return {ref for ref in (leaf.get("subject"), *refs, *under) if ref is not None}
+    refs = {leaf.get("subject"), *refs, *under}
+    refs.discard(None)
+    return refs
 
 
 def owner_of(leaf: Mapping[str, Any]) -> str | None:

@@ -9,6 +9,7 @@ import asyncio
 import json
 import re
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -32,6 +33,10 @@ _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
 )
 """On every answer that does not set its own."""
+_name_of = itemgetter(0)
+_NAMES = frozenset(map(_name_of, _HEADERS))
+BODY = "oncegate.body"
+"""Where the scope of a request holds its whole body, once it was read here: nobody has to receive it again."""
 
 
 class _Trace(NamedTuple):
@@ -110,6 +115,7 @@ class EdgeMiddleware:
         if body and self._must_be_json(scope["path"]):
             _check_media_type(headers.get(b"content-type", b""))
             _check_json(body, self._max_json_depth)
+        scope[BODY] = body
         return _replay(body, receive)
 
     async def _read(self, receive: Receive) -> bytes:
@@ -154,17 +160,17 @@ class _Answer:
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.begun = True
-            message["headers"] = [*message.get("headers", ()), *self._missing(message.get("headers", ()))]
+            headers = message.get("headers", ())
+            message["headers"] = [*headers, *self._missing(headers)]
         await self._send(message)
 
     def _missing(self, headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-        present = {name for name, _ in headers}
+        present = set(map(_name_of, headers))
         trace_id, parent = self._trace.id.encode(), self._trace.parent.encode()
-        return [
-            *(header for header in _HEADERS if header[0] not in present),
-            (b"trace-id", trace_id),
-            (b"traceparent", parent),
-        ]
+        ours = [(b"trace-id", trace_id), (b"traceparent", parent)]
+        if present.isdisjoint(_NAMES):  # every answer but a page's
+            return [*_HEADERS, *ours]
+        return [*(header for header in _HEADERS if header[0] not in present), *ours]
 
 
 def json_depth_ok(body: bytes, max_depth: int) -> bool:
@@ -218,6 +224,8 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _check_media_type(header: bytes) -> None:
+    if header == b"application/json":  # as nearly everybody sends it
+        return
     media_type, *parameters = (part.strip().lower() for part in header.split(b";"))
     is_json = media_type == b"application/json" or media_type.endswith(b"+json")
     charsets = [
@@ -248,16 +256,17 @@ def _replay(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-_RANDOM = RandomChunks(8)
+_RANDOM = RandomChunks(8 + 16)  # of a span and of a trace
 
 
 def _trace(header: bytes) -> _Trace:
     """The caller's trace when it sent a valid one (W3C Trace Context), else a new one; our own span either way."""
-    sent = _TRACEPARENT.fullmatch(header)
+    sent = _TRACEPARENT.fullmatch(header) if header else None
     if sent and header.startswith(b"00") and sent[2]:  # only later versions may say more
         sent = None
-    trace_id = sent[1].decode() if sent else _RANDOM.take().hex() + _RANDOM.take().hex()
-    return _Trace(trace_id, f"00-{trace_id}-{_RANDOM.take().hex()}-01")
+    random = _RANDOM.take().hex()
+    trace_id = sent[1].decode() if sent else random[16:]
+    return _Trace(trace_id, f"00-{trace_id}-{random[:16]}-01")
 
 
 def _route_of(scope: Any) -> str:

@@ -91,7 +91,7 @@ def _command(body: ResolveBody, caller: Caller, language: str, runtime: Runtime)
         form_id=body.form.id,
         version=body.form.version,
         caller=caller,
-        actor=Actor(body.actor.kind.value, body.actor.id),
+        actor=Actor(str(body.actor.kind), body.actor.id),
         patience_seconds=patience_ms / 1000,
         subjects={role: subject.model_dump(exclude_none=True) for role, subject in body.subjects.items()},
         consents=tuple(dict.fromkeys(consents)),

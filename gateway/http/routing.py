@@ -1,6 +1,7 @@
 """What routes share: the runtime, the caller, the language, bodies, pages, and creating once."""
 
 from collections.abc import Awaitable, Callable, Sequence
+from operator import itemgetter
 from typing import Annotated, Any, TypeVar, cast
 
 import orjson
@@ -10,6 +11,7 @@ from pydantic import BaseModel
 from connectors.errors import SourceBroken
 from connectors.strict_json import parse_json
 from gateway.errors import BadRequest, Conflict, NotAllowed, NotAuthenticated, StoreUnavailable
+from gateway.http.limits import BODY
 from gateway.http.proofs import note_refusal, shown_by
 from gateway.http.turns import take_turn
 from gateway.records import Caller
@@ -25,6 +27,8 @@ Cursor = Annotated[
     str, Query(max_length=200, description="`next_cursor` of the page before; empty for the first.")
 ]
 
+_AUTHORIZATION = b"authorization"
+_name_of = itemgetter(0)
 BEARER: dict[str, Any] = {"security": [{"bearer": []}]}
 
 
@@ -74,12 +78,11 @@ def caller_of(request: Request, *roles: str) -> Caller:
 def _who(request: Request) -> Caller:
     """The authenticated caller, whatever they may do."""
     tokens: TokenService = request.app.state.tokens
-    headers = request.headers.getlist("authorization")
     try:
-        if len(headers) > 1:
+        if list(map(_name_of, request.scope["headers"])).count(_AUTHORIZATION) > 1:
             raise NotAuthenticated("token_malformed", "Send one Authorization header.")
         now = runtime_of(request).clock()
-        caller = tokens.authenticate(headers[0] if headers else None, now, lambda: shown_by(request))
+        caller = tokens.authenticate(header_of(request, _AUTHORIZATION), now, lambda: shown_by(request))
         if caller.session is not None:
             _require_session(request, caller)
     except NotAuthenticated as error:
@@ -136,7 +139,8 @@ async def body_of(request: Request, model: type[Body]) -> Body:
     Raises `BadRequest`, or pydantic's `ValidationError`, which becomes a 422 problem.
     """
     try:
-        document = parse_json(await request.body())
+        whole: bytes | None = request.scope.get(BODY)
+        document = parse_json(await request.body() if whole is None else whole)
     except SourceBroken:
         raise BadRequest(
             "not_json", "The body is not one JSON document, or has a key twice in one object."
@@ -155,10 +159,19 @@ def _require_writable(document: object) -> None:
         ) from None
 
 
+def header_of(request: Request, name: bytes) -> str | None:
+    """The first header of that name, in small letters; None without one.
+
+    As `request.headers.get` says it, at a quarter of the price: every request is asked for three.
+    """
+    value: bytes | None = dict(reversed(request.scope["headers"])).get(name)
+    return None if value is None else value.decode("latin-1")
+
+
 def language_of(request: Request) -> str:
     """The language of messages: `en` when the caller prefers English, else `zh`."""
-    preferred = request.headers.get("accept-language", "zh-CN").strip().lower()
-    return "en" if preferred.startswith("en") else "zh"
+    preferred = header_of(request, b"accept-language") or "zh-CN"
+    return "en" if preferred.strip().lower().startswith("en") else "zh"
 
 
 def json_response(content: Any, status: int = 200) -> Response:
@@ -197,7 +210,7 @@ async def created_once(
 
     Raises `BadRequest` for a key used with another body and `Conflict` while the first request is at work.
     """
-    header = request.headers.get("idempotency-key")
+    header = header_of(request, b"idempotency-key")
     if header is None:
         return Response((await create())[1], status_code=status, media_type="application/json")
     if not 1 <= len(header) <= 200:

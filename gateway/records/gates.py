@@ -14,7 +14,9 @@ from policies.consent import Consent
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(
+    slots=True
+)  # none of the three is frozen: two each per request, and freezing triples what they cost
 class GateWrite(Generic[Outcome]):
     """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
 
@@ -31,7 +33,7 @@ class GateWrite(Generic[Outcome]):
     differences: tuple[ProfileDifference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class GateView:
     """What a gate has read in its transaction for one passage.
 
@@ -48,7 +50,7 @@ class GateView:
     linked: Mapping[str, tuple[LinkedDocument, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class GateRequest(Generic[Outcome]):
     """One passage of a gate.
 

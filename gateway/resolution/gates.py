@@ -9,7 +9,7 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
@@ -45,10 +45,10 @@ from gateway.resolution.shape import shape
 from gateway.runtime import Runtime
 from gateway.submissions.segments import segment_of_application
 from policies import Consent, Decision, Request
-from policies.rejudge import consents_of, rejudge
+from policies.rejudge import consents_of, distinct, rejudge
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: one per request, and freezing triples what it costs
 class Passage:
     """One resolution on its way through both gates.
 
@@ -145,15 +145,18 @@ def _valid_until(passage: Passage, runtime: Runtime) -> datetime:
 
 def _admit(plan: Plan, who: Identified, view: GateView, runtime: Runtime) -> Passage:
     """The passage, now that it is known what the consents are and how subjects are referred to."""
-    unknown = tuple(
+    unknown = [
         Finding("/consent", "consent_unknown", _UNKNOWN.format(number))
         for number, consent_id in enumerate(who.command.consents, 1)
         if consent_id not in view.consents
-    )
+    ]
     noted = replace(plan, findings=(*plan.findings, *unknown)) if unknown else plan
     by_role = {role: view.subject_refs[key] for role, key in who.request.subject_keys.items()}
-    wrapped = {ref: view.wrapped_keys[ref] for ref in by_role.values() if ref in view.wrapped_keys}
-    keys = {ref: key for ref, each in wrapped.items() if (key := runtime.keys.open(each, ref)) is not None}
+    keys: dict[str, SubjectKey] = {}
+    for ref in by_role.values():
+        key = runtime.keys.open(view.wrapped_keys.get(ref), ref)
+        if key is not None:
+            keys[ref] = key
     known = acquaint(noted, who, view, runtime) if view.linked else None
     asked = noted if known is None else known.plan
     return Passage(who.id, who.request.now, who.command, asked, by_role, keys, acquainted=known)
@@ -184,15 +187,16 @@ async def note_release(
         if passage.acquainted is not None:
             judged = less_parted(passage.acquainted, judged, view)
         released = Released(passage.id, settled, body)
-        lost = 0
+        lost, rests = 0, consents
         if judged is not decisions:
+            rests = tuple(sorted(consents_of(judged)))
             lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
             narrowed = _begun_again(narrow(settled, judged, replies, passage.now), passage)
             released = Released(passage.id, narrowed, _body(narrowed, passage, ids, runtime))
         return GateWrite(
             _outcome_entry(passage, released.settled, ids, runtime, discarded=lost),
             released,
-            draft=_draft(passage, released, tuple(sorted(consents_of(judged))), runtime),
+            draft=_draft(passage, released, rests, runtime),
             differences=_differences(passage, released.settled),
         )
 
@@ -257,33 +261,34 @@ def _found_by(command: ResolveCommand, runtime: Runtime) -> dict[str, str]:
     return found
 
 
-def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[list[Any]]:
+def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[tuple[Any, ...]]:
     """Per role, source and decision: role, source, items, allowed, rule, and the ground or the reason."""
-    told: list[list[Any]] = []
-    for call in plan.asking.calls:
-        of_call = list(map(decisions.__getitem__, call.places))
-        together: Mapping[int, tuple[Decision, Sequence[str]]] = {id(of_call[0]): (of_call[0], call.items)}
-        if len(set(map(id, of_call))) > 1:  # mostly one: forty asks share two or three decisions
-            together = _apart(of_call, call.items)
-        told += [
-            [call.role, call.source, items, decision.allowed, decision.rule, _footing(decision)]
-            for decision, items in together.values()
-        ]
-    return told
+    judgements = {id(each): _judgement(each) for each in distinct(decisions)}
+    if len(judgements) == 1:  # mostly: then every call is told whole
+        (judgement,) = judgements.values()
+        return [_whole(call) + judgement for call in plan.asking.calls]
+    return [
+        (call.role, call.source, items, *judgements[decision])
+        for call in plan.asking.calls
+        for decision, items in _apart(map(decisions.__getitem__, call.places), call.items).items()
+    ]
 
 
-def _apart(decisions: Sequence[Decision], items: Sequence[str]) -> dict[int, tuple[Decision, list[str]]]:
-    """The items under each of several decisions."""
-    apart: dict[int, tuple[Decision, list[str]]] = {}
-    for decision, item in zip(decisions, items, strict=True):
-        apart.setdefault(id(decision), (decision, []))[1].append(item)
+_whole = attrgetter("role", "source", "items")
+
+
+def _apart(decisions: Iterable[Decision], items: Sequence[str]) -> dict[int, list[str]]:
+    """The items under each of several decisions, by the decision's identity."""
+    apart: dict[int, list[str]] = {}
+    for decision, item in zip(map(id, decisions), items, strict=True):
+        apart.setdefault(decision, []).append(item)
     return apart
 
 
-def _footing(decision: Decision) -> str:
-    if decision.ground is None:
-        return str(decision.reason)
-    return f"{decision.ground.kind}:{decision.ground.id}"
+def _judgement(decision: Decision) -> tuple[bool, str, str]:
+    ground = decision.ground
+    footing = str(decision.reason) if ground is None else f"{ground.kind}:{ground.id}"
+    return decision.allowed, decision.rule, footing
 
 
 def _outcome_entry(
@@ -300,12 +305,14 @@ def _outcome_entry(
         facts={
             **_who_and_why(passage),
             "receipt": ids["receipt"],
-            "segment": segment_of_application(passage.plan.subjects).value,
-            "delivery": passage.command.delivery.value,
+            "segment": str(segment_of_application(passage.plan.subjects)),
+            "delivery": str(passage.command.delivery),
             **_sealed_to(passage.command),
             "result": "released" if not FILLED.isdisjoint(fields) else "nothing_released",
             "fields": {str(code): paths for code, paths in fields.items()},
-            "refusals": sorted({str(each.reason) for each in settled.decisions if not each.allowed}),
+            "refusals": sorted(
+                {str(each.reason) for each in distinct(settled.decisions) if not each.allowed}
+            ),
             "discarded": discarded,
             # Fewer consents than the intent's: who reads the answer again is judged by these.
             **({"rests": sorted(consents_of(settled.decisions))} if discarded else {}),

@@ -18,7 +18,7 @@ from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: one per request, and freezing triples what it costs
 class Plan:
     """What is to be asked, of whom, and what is known already without asking.
 

@@ -8,6 +8,9 @@ Layout under a root: 1 (one byte) · root key id (6) · nonce (12) · ciphertext
 nonce · ciphertext and tag. Nonces are random; no key may seal more than about 2**32 values (NIST SP 800-38D, 8.3).
 """
 
+from functools import lru_cache
+from struct import Struct
+
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
@@ -78,7 +81,18 @@ class Envelope:
             raise CannotOpen from None
 
 
-def _bound(header: bytes, *parts: str) -> bytes:
+def _bound(header: bytes, table: str, column: str, row: str, subject: str) -> bytes:
+    of_row, of_subject = row.encode(), subject.encode()
+    parts = _place(header, table, column), _length(len(of_row)), of_row, _length(len(of_subject)), of_subject
+    return b"".join(parts)
+
+
+@lru_cache(maxsize=128)
+def _place(header: bytes, *names: str) -> bytes:
+    """What everything sealed in one column has in common."""
     # Each part is preceded by its length: ("ab", "c") and ("a", "bc") must not be the same place.
-    encoded = [part.encode() for part in parts]
-    return header + b"".join(len(part).to_bytes(4, "big") + part for part in encoded)
+    encoded = [name.encode() for name in names]
+    return header + b"".join(_length(len(name)) + name for name in encoded)
+
+
+_length = Struct(">I").pack

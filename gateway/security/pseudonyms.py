@@ -15,11 +15,13 @@ from field_registry.subjects import RESIDENT_ID
 from gateway.randomness import RandomChunks
 from gateway.security.keys import KeyRing
 
-_TIME_SHIFTS, _RANDOM_SHIFTS = range(40, -1, -10), range(70, -1, -10)
-_RANDOM = RandomChunks(10)  # 80 bits
+_RANDOM = RandomChunks(16)  # 5 bits of each byte are used: 80
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: no I, L, O, U
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two at a time take half as long
-
+_CHARACTERS = _ALPHABET.encode() * 8
+# A millisecond begins in the lower half, so that those that follow in it cannot run over its end.
+_HALVED = dict(zip(_ALPHABET, _ALPHABET[:16] * 2, strict=True))
+_AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 
 _TEMPORARY_RESIDENT_ID = "112"
 
@@ -52,36 +54,43 @@ def new_reference(prefix: str, now: datetime) -> str:
 
     Of two made by one process in the same millisecond the later one sorts later, by a random step.
     """
-    number = _ORDERED.next(int(now.timestamp() * 1000))
-    return f"{prefix}_{_time(number >> 80)}" + "".join(
-        [_PAIRS[number >> shift & 1023] for shift in _RANDOM_SHIFTS]
-    )
+    return f"{prefix}_{_ORDERED.next(int(now.timestamp() * 1000))}"
 
 
 @lru_cache(maxsize=8)
-def _time(millisecond: int) -> str:
-    """The first ten characters: several references are made in the same millisecond."""
-    return "".join([_PAIRS[millisecond >> shift & 1023] for shift in _TIME_SHIFTS])
+def _age(number: int) -> str:
+    """The first six characters of a reference, which stay for a quarter of an hour."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in (20, 10, 0)])
 
 
 class _Ordered:
-    """Numbers of 48 bits of time and 80 random ones, ascending within a millisecond."""
+    """The 26 characters of 48 bits of time and 80 random ones, ascending within a millisecond."""
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._last = 0
+        self._last: int | None = None
+        self._upper = ""
+        """The upper half of the random characters of the reference made last."""
 
-    def next(self, millisecond: int) -> int:
-        chunk = int.from_bytes(_RANDOM.take(), "big")
+    def next(self, millisecond: int) -> str:
+        # Five bits of each random byte are one character: all of them in two calls, where a number of 80 bits would
+        # be taken apart digit by digit.
+        fresh = _RANDOM.take().translate(_CHARACTERS).decode()
         with self._lock:
-            if self._last >> 80 == millisecond:
-                # 2**40 at most, so that the rest of a millisecond's numbers cannot run over its end.
-                self._last += 1 + (chunk & _STEP)
+            if self._last == millisecond:
+                upper = _after(self._upper)
             else:
-                self._last = millisecond << 80 | chunk & _HEADROOM
-            return self._last
+                upper = _HALVED[fresh[0]] + fresh[1:8]
+                self._last = millisecond
+            self._upper = upper
+        time = f"{_age(millisecond >> 20)}{_PAIRS[millisecond >> 10 & 1023]}{_PAIRS[millisecond & 1023]}"
+        return time + upper + fresh[8:]
 
 
-_STEP = 2**40 - 1
-_HEADROOM = 2**79 - 1
+def _after(upper: str) -> str:
+    """The next eight characters in order. The lower half is random, which makes the whole step so."""
+    number = int(upper.translate(_AS_PYTHON_READS), 32) + 1
+    return f"{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+
+
 _ORDERED = _Ordered()

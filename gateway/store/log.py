@@ -30,7 +30,7 @@ def entry_row(entry: Entry) -> dict[str, Any]:
     """The columns of one entry."""
     return {
         "id": entry.id,
-        "kind": entry.kind.value,
+        "kind": str(entry.kind),
         "at": entry.at,
         "request": entry.request,
         "caller": entry.caller,

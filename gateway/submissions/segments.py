@@ -90,5 +90,7 @@ def segment_of_application(subjects: Mapping[str, Subject]) -> Segment:
 
     Who brings a firm's form to the window is not whom it is for.
     """
-    named = next((subjects[role] for role in _FIRST if role in subjects), None)
-    return segment_of(named or next(iter(subjects.values()), None))
+    for role in _FIRST:
+        if role in subjects:
+            return segment_of(subjects[role])
+    return segment_of(next(iter(subjects.values()), None))

@@ -32,7 +32,7 @@ class Counts(Collector):
         if count < 0:
             raise ValueError("a counter only grows")
         with self._lock:
-            known = _child(self._counts, labels)
+            known = labels if labels in self._counts else _child(self._counts, labels)
             self._counts[known] = self._counts.get(known, 0) + count
 
     def collect(self) -> Iterator[CounterMetricFamily]:
@@ -78,10 +78,7 @@ class Distribution(Collector):
         """Note one amount; raises for what is no number."""
         bucket = bisect_left(self._bounds, amount)
         with self._lock:
-            known = _child(self._children, labels, self._most)
-            child = self._children.get(known)
-            if child is None:
-                child = self._children[known] = self._blank()
+            child = self._children.get(labels) or self._child(labels)
             child[bucket] += 1
             child[-1] += amount
 
@@ -98,6 +95,10 @@ class Distribution(Collector):
         """How many amounts each child has noted so far: per bound, the last beyond them all."""
         with self._lock:
             return {labels: tuple(map(int, child[:-1])) for labels, child in self._children.items()}
+
+    def _child(self, labels: Labels) -> list[float]:
+        """The child that labels never seen are counted by."""
+        return self._children.setdefault(_child(self._children, labels, self._most), self._blank())
 
     def _summed(self) -> dict[Labels, list[float]]:
         with self._lock:

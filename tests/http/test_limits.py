@@ -19,8 +19,9 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import Conflict
-from gateway.http.limits import EdgeMiddleware, json_depth_ok
+from gateway.http.limits import BODY, EdgeMiddleware, json_depth_ok
 from gateway.http.problems import register_problem_handlers
+from gateway.http.routing import header_of
 from gateway.settings import Settings
 from gateway.telemetry import Telemetry, configure_logging
 
@@ -423,3 +424,47 @@ async def test_an_error_of_another_middleware_is_a_problem(app: FastAPI) -> None
     edge = EdgeMiddleware(refuse, max_body_bytes=LIMIT, max_json_depth=4)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(edge), base_url="http://gate") as client:
         assert refused(await client.get("/")) == (409, "some_code")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([b"accept-language", b"authorization", b"cookie"]),
+            st.binary(max_size=4),
+        )
+    )
+)
+def test_a_header_is_read_as_the_framework_reads_it(headers: list[tuple[bytes, bytes]]) -> None:
+    """The first of several, in Latin-1; None where there is none."""
+    request = Request({"type": "http", "headers": headers})
+
+    for name in ("accept-language", "authorization", "cookie"):
+        assert header_of(request, name.encode()) == request.headers.get(name)
+
+
+async def test_a_body_that_was_read_is_not_received_again() -> None:
+    """A route may still receive it, as one message; who finds it in the scope need not."""
+    seen: list[Any] = []
+
+    async def route(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append((scope[BODY], await receive()))
+
+    edge = EdgeMiddleware(route, max_body_bytes=99, max_json_depth=9)
+    parts = iter([(b"[1,", True), (b"2]", False)])
+
+    async def receive() -> Message:
+        body, more = next(parts)
+        return {"type": "http.request", "body": body, "more_body": more}
+
+    async def send(_: Message) -> None:
+        raise AssertionError
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/x",
+        "headers": [(b"content-type", b"application/json")],
+    }
+    await edge(scope, receive, send)
+
+    assert seen == [(b"[1,2]", {"type": "http.request", "body": b"[1,2]", "more_body": False})]

@@ -1,6 +1,7 @@
 """`gather`: every ask gets an answer or a reason, whatever connectors do."""
 
 import asyncio
+import weakref
 from collections.abc import Callable, Sequence
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -420,6 +421,28 @@ async def test_the_observer_hears_of_calls_that_are_not_made(
 
     assert [reasons(each) for each in results.values()] == [["circuit_open"], ["maintenance"]]
     assert heard == [("tax", "maintenance"), ("civil", "circuit_open"), ("tax", "maintenance")]
+
+
+class Number(str):
+    """An identifier that can be seen to be let go of."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def test_nobody_is_remembered_once_answered(
+    scripted: Any, source: Any, ask: Any, now: datetime
+) -> None:
+    """What shared flights are found by goes with the flights: no identifier stays behind."""
+    number = Number("35058219910603996X")
+    seen = weakref.ref(number)
+    connector = scripted()
+    gatherer = Gatherer({"civil": source()}, {"civil": connector})
+    person = Subject(SubjectKind.person, "111", number)
+    await gatherer.gather({("civil", person): [ask()]}, deadline(), now)
+    del number, person
+
+    assert len(connector.calls) == 1
+    assert seen() is None
 
 
 async def test_closing_ends_what_is_out_and_closes_every_connector(

@@ -177,6 +177,53 @@ async def test_an_answer_in_pieces_is_read_whole_and_no_further_than_the_limit(
                 await get(client)
 
 
+async def test_an_answer_read_to_its_end_leaves_its_connection_for_the_next(
+    environment: Any, http_server: Any
+) -> None:
+    """However long and in whatever pieces answers come: once they are read, the next request needs no new connection."""
+    connections = 0
+    parts = [[], [b"x" * 40], [b"x" * 70_000, b"y" * 70_000], [b"z"]]
+
+    async def keep(request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        for answer in parts:
+            writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+            for part in answer:
+                writer.write(b"%x\r\n%b\r\n" % (len(part), part))
+            writer.write(b"0\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+
+    async with http_server(keep) as place:
+        client = HttpClient(f"http://{place}", environment())
+        answers = [await client.send(HttpRequest("GET", f"http://{place}/"), soon()) for _ in parts]
+        await client.close()
+
+    assert [answer.body for answer in answers] == [b"".join(each) for each in parts]
+    assert connections == 1
+
+
+@pytest.mark.parametrize("framing", ["content-length: 100000000", "transfer-encoding: chunked"])
+async def test_an_answer_over_the_limit_is_hung_up_on(
+    environment: Any, http_server: Any, framing: str
+) -> None:
+    """A source that sends too much and then pauses is not waited for: its connection is closed at once."""
+    hung_up = asyncio.Event()
+
+    async def endless(request: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        writer.write((b"1000\r\n" + b"x" * 4096 + b"\r\n") * 40)
+        assert await reader.read() == b""
+        hung_up.set()
+
+    async with http_server(endless) as place:
+        client = HttpClient(f"http://{place}", environment(max_body_bytes=40))
+        with pytest.raises(SourceBroken, match="larger than the limit"):
+            await client.send(HttpRequest("GET", f"http://{place}/"), soon(30))
+        await asyncio.wait_for(hung_up.wait(), 5)
+        await client.close()
+
+
 async def test_no_fault_carries_the_address(environment: Any) -> None:
     """The library's own error holds the whole URL; ours neither says nor carries it."""
     client = HttpClient("http://127.0.0.1:1", environment())

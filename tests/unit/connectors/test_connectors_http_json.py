@@ -5,10 +5,13 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from connectors import BadConfiguration, SourceBroken, SourceDenied, build_connector
 from connectors.kinds import http_json_mapping as m
@@ -43,6 +46,32 @@ def test_an_identifier_is_only_ever_data(id_no: str) -> None:
     assert parse_qs(parts.query) == {"t": ["414"], "n": [id_no]}
     assert json.loads(request.body) == {"deep": [{"n": id_no}, 7, None, True]}
     assert request.headers == (("content-type", "application/json"),)
+
+
+def _rendered(template: m.RequestTemplate, who: Subject) -> Any:
+    """The request, or why there is none."""
+    try:
+        return m.render(template, "http://civil/api", who, [])
+    except SourceBroken as fault:
+        return str(fault)
+
+
+_pieces = st.sampled_from(["/{id_no}", "/p/{id_no}.json", "/p", "/..", ".", "{id_type}", "/号"])
+
+
+@given(
+    st.lists(_pieces, max_size=3).map("".join),
+    st.one_of(st.sampled_from(["35058219910603996X", "E1", "", "..", "号码", "²"]), st.text(max_size=8)),
+    st.sampled_from(
+        [{}, {"headers": {"X-App": "a"}}, {"headers": {"X-No": "{id_no}"}}, {"query": {"t": "{id_type}"}}]
+    ),
+)
+def test_the_short_way_to_a_request_makes_the_same_one(path: str, id_no: str, more: dict[str, Any]) -> None:
+    """A path that alone names the subject is filled at once; what comes of it is what the long way makes."""
+    template = m.compile_request({"path": path, **more}, [("authorization", "Bearer x")])
+    who = subject(id_no)
+
+    assert _rendered(template, who) == _rendered(replace(template, around=None), who)
 
 
 @pytest.mark.parametrize("issuer", ["USA", "", "a&b=\r\n号"])

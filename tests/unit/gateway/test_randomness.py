@@ -2,10 +2,12 @@
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from gateway.randomness import RandomChunks
-from gateway.security import new_reference
+from gateway.security import new_reference, pseudonyms
+
+ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def test_no_chunk_is_given_twice():
@@ -45,3 +47,41 @@ def test_references_of_one_moment_keep_their_order():
     assert made == sorted(set(made))
     assert all(one[:14] == made[0][:14] for one in made)
     assert len({one[-8:] for one in made}) > 1_990
+
+
+def test_a_reference_is_a_ulid() -> None:
+    """Ten characters are the millisecond, sixteen are random; whoever reads it as a number finds the time in it."""
+    now = datetime(2026, 11, 21, 2, 3, 4, 567_000, tzinfo=UTC)
+    digits = new_reference("res", now).removeprefix("res_")
+
+    number = 0
+    for digit in digits:
+        number = number * 32 + ALPHABET.index(digit)
+    assert len(digits) == 26
+    assert number >> 80 == int(now.timestamp() * 1000)
+
+
+def test_every_character_of_a_reference_is_used() -> None:
+    """Each place of the random part takes all 32, the first of a millisecond the lower half: the rest is headroom."""
+    start = datetime(2026, 11, 21, tzinfo=UTC)
+    made = [new_reference("res", start + timedelta(milliseconds=number))[14:] for number in range(2_000)]
+
+    assert {one[0] for one in made} == set(ALPHABET[:16])
+    assert all({one[place] for one in made} == set(ALPHABET) for place in range(1, 16))
+
+
+def test_the_upper_half_is_counted_up_with_a_carry() -> None:
+    """However many are made in one millisecond, and whatever the first one's characters are."""
+    ordered = pseudonyms._Ordered()
+    ordered._last, ordered._upper = 7, "0FZZZZZZ"
+
+    assert [ordered.next(7)[10:18] for _ in range(3)] == ["0G000000", "0G000001", "0G000002"]
+
+
+def test_a_later_millisecond_sorts_later() -> None:
+    """Across every carry of the time part."""
+    start = int(datetime(2026, 11, 21, tzinfo=UTC).timestamp() * 1000) >> 20 << 20
+    moments = [start + step for step in (-1, 0, 1, 1023, 1024, 2**20 - 1, 2**20, 2**30)]
+    made = [new_reference("aud", datetime.fromtimestamp(moment / 1000, UTC)) for moment in moments]
+
+    assert made == sorted(made)

@@ -1,8 +1,10 @@
 """Sealed values: opened in their own place under any key of the ring, and nowhere else."""
 
+import base64
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,19 @@ def test_what_is_sealed_opens_in_its_place(plaintext: bytes, row: str, subject: 
     place = PLACE | {"row": row, "subject": subject}
 
     assert ENVELOPE.open(ENVELOPE.seal(plaintext, **place), **place) == plaintext
+
+
+@given(st.text(max_size=9), st.text(max_size=9), st.text(max_size=9), st.text(max_size=9))
+def test_what_was_sealed_before_opens(table: str, column: str, row: str, subject: str) -> None:
+    """The additional data is the header, then each part behind its length in four bytes: stored values rest on it."""
+    ring = KeyRing([OLD])
+    header = b"\x01" + base64.urlsafe_b64decode(ring.ids[0])
+    parts = [part.encode() for part in (table, column, row, subject)]
+    bound = header + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    nonce = b"n" * 12
+    sealed = header + nonce + AESGCM(ring.derive("envelope")).encrypt(nonce, b"value", bound)
+
+    assert ENVELOPE.open(sealed, table=table, column=column, row=row, subject=subject) == b"value"
 
 
 @pytest.mark.parametrize("part", sorted(PLACE))

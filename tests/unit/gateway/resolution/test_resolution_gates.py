@@ -1,6 +1,7 @@
 """The gates: consents re-read where the entry is written; what no longer stands is not pulled, or not released."""
 
 from dataclasses import replace
+from itertools import product
 from typing import Any
 
 import orjson
@@ -65,6 +66,26 @@ async def test_an_intent_says_what_will_be_asked_and_why(bench: Any, ledger: Any
         "actor": "clerk",
     }
     assert told["subjects"] == {"applicant": "sub_1"}
+
+
+async def test_asks_are_told_by_their_decision(bench: Any, ledger: Any, runtime: Runtime) -> None:
+    """Whether all rest on one, as mostly, or on several: each ask stands once, beside what was decided about it."""
+    plan = bench.plan(bench.form(SEX, NAME, SPOUSE), subjects={"applicant": bench.ann, "spouse": bench.bob})
+    duty = Decision(True, "R-1", ReasonCode.allowed, Ground(GroundKind.statutory_duty, "D-1", "law"))
+    refused = Decision(False, "R-2", ReasonCode.item_refused)
+    words = {id(duty): [True, "R-1", "statutory_duty:D-1"], id(refused): [False, "R-2", "item_refused"]}
+    for decisions in product((duty, refused), repeat=len(plan.asks)):
+        await bench.intent(plan, decisions, runtime)
+
+        told = [
+            [role, source, item, *rest]
+            for role, source, items, *rest in leaf(ledger)["asks"]
+            for item in items
+        ]
+        assert sorted(told) == sorted(
+            [ask.role, ask.binding.source, ask.item.id, *words[id(decision)]]
+            for ask, decision in zip(plan.asks, decisions, strict=True)
+        )
 
 
 async def test_entries_hold_nothing_personal(bench: Any, ledger: Any, runtime: Runtime) -> None:
