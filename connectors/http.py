@@ -8,17 +8,14 @@ no error quotes an address, a body or the client library's message (which holds 
 
 import asyncio
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import timedelta
-from enum import Enum
-
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import ClientClosedError, NetworkError, PyreqwestError, RequestTimeoutError
-from pyreqwest.http import Url
 
 from connectors.addresses import address_refusal, is_address, may_connect, parse_networks
-from connectors.errors import BadConfiguration, SourceBroken, SourceFault, SourceTimeout
+from connectors.errors import BadConfiguration, SourceBroken, SourceTimeout
+from connectors.http_line import Failure, Lines
 from connectors.http_messages import HttpAnswer, HttpRequest
+from connectors.http_origin import Origin, parse_origin
 from connectors.protocol import Environment
 from connectors.substitution import file_path
 
@@ -27,18 +24,6 @@ PIN_SECONDS = 300.0
 
 Resolver = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host and port → IP addresses as text, best first."""
-
-
-class _Failure(Enum):
-    timed_out = "the source did not answer in time"
-    unreachable = "the connection to the source failed"
-    cut_short = "the answer broke off"
-    too_large = "the answer is larger than the limit"
-    unusable = "the request could not be sent"
-
-    def fault(self) -> SourceFault:
-        """The exception for it, with nothing attached."""
-        return SourceTimeout(self.value) if self is _Failure.timed_out else SourceBroken(self.value)
 
 
 async def resolve_by_system(host: str, port: int) -> Sequence[str]:
@@ -58,9 +43,9 @@ class HttpClient:
         tls: Mapping[str, str] | None = None,
         resolver: Resolver = resolve_by_system,
     ) -> None:
-        url = _parse(base_url)
-        self._scheme, self._host, self._port = url.scheme, url.host_str or "", url.port_or_known_default or 0
-        self.base_url = str(url).rstrip("/")
+        self._origin: Origin = parse_origin(base_url)
+        self._host = self._origin.host
+        self.base_url = self._origin.base_url
         """Without a trailing slash; request paths are appended to it."""
         self._environment, self._resolver = environment, resolver
         self._tls = {what: file_path(path, environment, f"tls.{what}") for what, path in (tls or {}).items()}
@@ -68,78 +53,45 @@ class HttpClient:
         self._is_literal = is_address(self._host)
         if self._is_literal and not self._may_connect(self._host):
             raise BadConfiguration(address_refusal("base_url", self._host))
-        self._client: Client | None = None
-        self._retired: Client | None = None
+        self._lines: Lines | None = None
         self._pinned, self._pinned_until, self._avoided = "", 0.0, ""
         self._pinning = asyncio.Lock()
         self._closed = False
 
     async def send(self, request: HttpRequest, deadline: float) -> HttpAnswer:
         """The answer, whatever its status; raises `SourceTimeout` or `SourceBroken`."""
-        failure = _Failure.unreachable
+        message = self._origin.message(request)
+        if message is None:
+            raise _fault(Failure.unusable)
+        failure = Failure.unreachable
         loop = asyncio.get_running_loop()
+        # What may not be repeated never meets a connection that the source is about to close.
+        anew = not request.is_read
         for _ in range(2 if request.is_read else 1):
-            client = self._client
-            if client is None or not (self._is_literal or loop.time() < self._pinned_until):
-                client = await self._current(loop, deadline)
-            outcome = await self._attempt(client, request, deadline - loop.time())
+            if loop.time() >= deadline:
+                raise _fault(Failure.timed_out)
+            lines = self._lines
+            if lines is None or not (self._is_literal or loop.time() < self._pinned_until):
+                lines = await self._current(loop, deadline)
+            outcome = await lines.exchange(message, deadline, anew=anew)
             if isinstance(outcome, HttpAnswer):
                 return outcome
-            failure = outcome
-            if failure is not _Failure.unreachable:
+            failure, anew = outcome, True
+            if failure is Failure.unreachable:
+                self._avoided, self._pinned_until = self._pinned, 0.0  # the host may have moved
+            elif failure is not Failure.hung_up:
                 break
-            self._avoided, self._pinned_until = self._pinned, 0.0  # the host may have moved
-        raise failure.fault()
+        raise _fault(failure)
 
     async def close(self) -> None:
         """Drop every connection; `send` afterwards raises `SourceBroken`. Calling twice is harmless."""
         self._closed = True
-        clients, self._client, self._retired = (self._client, self._retired), None, None
-        for client in clients:
-            if client is not None:
-                await client.close()
+        lines, self._lines = self._lines, None
+        if lines is not None:
+            lines.close(at_once=True)
 
-    async def _attempt(self, client: Client, request: HttpRequest, remaining: float) -> HttpAnswer | _Failure:
-        """Returns failures, as one raised in a handler would carry the library's own error with it."""
-        if remaining <= 0:
-            return _Failure.timed_out
-        answered = False
-        try:
-            builder = client.request(request.method, request.url).timeout(timedelta(seconds=remaining))
-            for name, value in request.headers:
-                builder = builder.header(name, value)
-            if request.body is not None:
-                builder = builder.body_bytes(request.body)
-            sending, is_over = builder.build_streamed(), False
-            response = await sending.__aenter__()
-            answered = True
-            try:
-                limit = self._environment.max_body_bytes
-                declared = response.get_header("content-length")
-                if declared is not None and declared.isdecimal() and int(declared[:18]) > limit:
-                    return _Failure.too_large
-                # Never more than was asked for, whatever was declared (a chunked answer may declare any length),
-                # and one wake-up however many pieces it comes in.
-                body = await response.body_reader.read(limit + 1)
-                is_over = body is None or len(body) <= limit
-                if not is_over:
-                    return _Failure.too_large
-                return HttpAnswer(response.status, b"" if body is None else bytes(body))
-            finally:
-                # An answer read to its end has nothing left to close, and closing contends for the interpreter's lock.
-                if not is_over:
-                    await sending.__aexit__(None, None, None)
-        except RequestTimeoutError:
-            return _Failure.timed_out
-        except ClientClosedError:
-            return _Failure.unusable
-        except NetworkError:
-            return _Failure.cut_short if answered else _Failure.unreachable
-        except (PyreqwestError, ValueError, OSError):
-            return _Failure.cut_short if answered else _Failure.unusable
-
-    async def _current(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Client:
-        """A client pinned to a judged address, resolving the name when the pin has run out."""
+    async def _current(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Lines:
+        """Connections to a judged address, resolving the name when the pin has run out."""
         if self._closed:
             raise SourceBroken("the connector is closed")
         remaining = deadline - loop.time()
@@ -151,21 +103,20 @@ class HttpClient:
             pass
         raise SourceTimeout("the source's name was not resolved in time")
 
-    async def _pin(self, loop: asyncio.AbstractEventLoop) -> Client:
-        if self._client is not None and (self._is_literal or loop.time() < self._pinned_until):
-            return self._client  # another request resolved it while this one waited for the lock
+    async def _pin(self, loop: asyncio.AbstractEventLoop) -> Lines:
+        if self._lines is not None and (self._is_literal or loop.time() < self._pinned_until):
+            return self._lines  # another request resolved it while this one waited for the lock
         address = self._host if self._is_literal else await self._judged_address()
-        if self._client is None or address != self._pinned:
-            if self._retired is not None:
-                await self._retired.close()
-            # Requests may still be under way on the old one: it is closed when the next takes its place.
-            self._retired, self._client = self._client, self._build(address)
+        if self._lines is None or address != self._pinned:
+            if self._lines is not None:
+                self._lines.close()  # what is under way there comes to its end
+            self._lines = self._lines_to(address)
         self._pinned, self._pinned_until = address, loop.time() + PIN_SECONDS
-        return self._client
+        return self._lines
 
     async def _judged_address(self) -> str:
         try:
-            found = await self._resolver(self._host, self._port)
+            found = await self._resolver(self._host, self._origin.port)
         except OSError:
             found = ()
         if not found and self._pinned:
@@ -181,45 +132,37 @@ class HttpClient:
         environment = self._environment
         return may_connect(address, allow_private=environment.allow_private_addresses, allowed=self._networks)
 
-    def _build(self, address: str) -> Client:
-        builder = (
-            ClientBuilder()
-            .user_agent("oncegate")
-            .no_proxy()
-            .follow_redirects(False)
-            .referer(False)
-            .http1_only()
-            .https_only(self._scheme == "https")
-            .gzip(False)
-            .brotli(False)
-            .zstd(False)
-            .deflate(False)
+    def _lines_to(self, address: str) -> Lines:
+        return Lines(
+            address.strip("[]"),
+            self._origin.port,
+            limit=self._environment.max_body_bytes,
+            tls=self._context() if self._origin.is_secure else None,
+            name=self._host.rstrip("."),  # which a name may end with, and no certificate does
         )
-        if not self._is_literal:
-            builder = builder.resolve(self._host, address, self._port)
-        if "ca" in self._tls:
-            builder = builder.add_root_certificate_pem(self._read("ca"))
-        if "certificate" in self._tls:
-            builder = builder.identity_pem(self._read("key") + b"\n" + self._read("certificate"))
-        return builder.build()
 
-    def _read(self, what: str) -> bytes:
+    def _context(self) -> ssl.SSLContext:
+        """The machine's authorities and the configured one; our certificate where one is configured."""
+        context = ssl.create_default_context()
+        if "ca" in self._tls:
+            self._load("ca", lambda: context.load_verify_locations(self._tls["ca"]))
+        if "certificate" in self._tls:
+            load = context.load_cert_chain
+            # Without a password, OpenSSL asks the terminal for the one of an encrypted key.
+            self._load("certificate", lambda: load(self._tls["certificate"], self._tls["key"], password=""))
+        return context
+
+    @staticmethod
+    def _load(what: str, load: Callable[[], None]) -> None:
         try:
-            return self._tls[what].read_bytes()
-        except OSError:
+            load()
+        except OSError:  # of which a file that holds no certificate is one
             pass
+        else:
+            return
         raise SourceBroken(f"tls.{what}: the file cannot be read")
 
 
-def _parse(base_url: str) -> Url:
-    try:
-        url = Url.parse(base_url)
-    except (ValueError, PyreqwestError):
-        raise BadConfiguration(f"base_url: {base_url!r} is not a URL like https://host:port/path") from None
-    if url.scheme not in ("http", "https") or not url.host_str:
-        raise BadConfiguration("base_url: must begin with http:// or https:// and name a host")
-    if url.username or url.password or url.query_string or url.fragment:
-        raise BadConfiguration(
-            "base_url: must not carry a user, password, query or fragment; use `auth` and `request`"
-        )
-    return url
+def _fault(failure: Failure) -> SourceBroken | SourceTimeout:
+    """The exception for it, with nothing attached."""
+    return (SourceTimeout if failure is Failure.timed_out else SourceBroken)(failure.value)

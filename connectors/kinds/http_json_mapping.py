@@ -277,10 +277,15 @@ def page_parameters(paging: Paging, number: int) -> Parameters:
     return parameters
 
 
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
 def check_header(name: str, value: str, where: str) -> None:
-    """Raises `BadConfiguration` when the text cannot stand in an HTTP header."""
+    """Raises `BadConfiguration` when the text cannot stand in an HTTP header, or is not for a configuration to say."""
     if not name.isascii() or not name or any(c in name for c in " :\r\n") or not _is_header_text(value):
         raise BadConfiguration(f"{where}: header names and values are printable ASCII without line breaks")
+    if name.lower() in _FRAMING:
+        raise BadConfiguration(f"{where}: {name} is set by us, by the body that is sent; leave it out")
 
 
 def _record(document: Any, pointer: m.Pointer) -> Any:

@@ -6,7 +6,6 @@ Canonical here: keys sorted, no white space, UTF-8, no floating point: for such 
 import hmac
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -124,12 +123,8 @@ def finding_key(what: Literal["actor", "case"], text: str, fingerprint: Callable
 
     What has a NUL in front can stand in no header and no path, of which there are fingerprints too.
     """
-    return _digest(f"\0{what}\0{text.strip()}", fingerprint)
-
-
-@lru_cache(maxsize=256)  # an officer works for hours, and a resolution names its case three times
-def _digest(text: str, fingerprint: Callable[[bytes], str]) -> str:
-    return fingerprint(text.encode())[:_FINDING_KEY]
+    # Made anew each time: what is sealed beside the leaf ends with its subject, and a memory of it here would not.
+    return fingerprint(f"\0{what}\0{text.strip()}".encode())[:_FINDING_KEY]
 
 
 def receipt_of(resolution_id: str) -> str:

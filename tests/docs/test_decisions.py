@@ -96,13 +96,13 @@ def is_installed(name: str) -> bool:
 
 
 def test_one_module_knows_the_http_client(repository: Path) -> None:
-    """Record 0003: changing the client means rewriting one module."""
+    """Record 0021: what reads the answers of sources is known to one module."""
     packages = ("gateway", "field_registry", "connectors", "forms", "policies")
     importing = [
         path.relative_to(repository).as_posix()
         for package in packages
         for path in (repository / package).rglob("*.py")
-        if re.search(r"^\s*(from|import) pyreqwest", path.read_text(encoding="utf-8"), re.MULTILINE)
+        if re.search(r"^\s*(from|import) httptools", path.read_text(encoding="utf-8"), re.MULTILINE)
     ]
 
-    assert importing == ["connectors/http.py"]
+    assert importing == ["connectors/http_line.py"]

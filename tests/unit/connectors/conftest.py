@@ -8,10 +8,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import uvloop
 
 from connectors.protocol import Environment, Found, Health, Record, Reply
 from field_registry import Ask, Binding, Item, Source, Subject, SubjectKind
 from field_registry.items import Datatype
+
+
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    """asyncio's loop; and uvloop's, which is what the service runs on, where a module says `ON_EVERY_LOOP`."""
+    factories: dict[str, Any] = {"asyncio": asyncio.new_event_loop}
+    if getattr(item.getparent(pytest.Module).obj, "ON_EVERY_LOOP", False):  # type: ignore[union-attr]
+        factories["uvloop"] = uvloop.new_event_loop
+    return factories
+
 
 NOW = datetime(2026, 1, 1, 4, 0, tzinfo=UTC)
 

@@ -56,22 +56,27 @@ def _rendered(template: m.RequestTemplate, who: Subject) -> Any:
         return str(fault)
 
 
+_REST: tuple[dict[str, Any], ...] = (
+    {},
+    {"headers": {"X-App": "a"}},
+    {"headers": {"X-No": "{id_no}"}},
+    {"query": {"t": "{id_type}"}},
+    {"method": "POST"},
+    {"method": "POST", "body": {"n": "{id_no}"}},
+)
 _pieces = st.sampled_from(["/{id_no}", "/p/{id_no}.json", "/p", "/..", ".", "{id_type}", "/号"])
 
 
 @given(
     st.lists(_pieces, max_size=3).map("".join),
     st.one_of(st.sampled_from(["35058219910603996X", "E1", "", "..", "号码", "²"]), st.text(max_size=8)),
-    st.sampled_from(
-        [{}, {"headers": {"X-App": "a"}}, {"headers": {"X-No": "{id_no}"}}, {"query": {"t": "{id_type}"}}]
-    ),
 )
-def test_the_short_way_to_a_request_makes_the_same_one(path: str, id_no: str, more: dict[str, Any]) -> None:
+def test_the_short_way_to_a_request_makes_the_same_one(path: str, id_no: str) -> None:
     """A path that alone names the subject is filled at once; what comes of it is what the long way makes."""
-    template = m.compile_request({"path": path, **more}, [("authorization", "Bearer x")])
-    who = subject(id_no)
-
-    assert _rendered(template, who) == _rendered(replace(template, around=None), who)
+    for rest in _REST:
+        template = m.compile_request({"path": path, **rest}, [("authorization", "Bearer x")])
+        for who in (subject(id_no), subject("E1"), subject("号码")):
+            assert _rendered(template, who) == _rendered(replace(template, around=None), who)
 
 
 @pytest.mark.parametrize("issuer", ["USA", "", "a&b=\r\n号"])
@@ -104,6 +109,13 @@ def test_an_identifier_cannot_break_a_header(id_no: str) -> None:
         request_of({"path": "/p", "headers": {"X-Id": "{id_no}"}}, subject(id_no))
 
     assert id_no not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding"])
+def test_how_long_a_body_is_is_not_for_a_configuration_to_say(name: str) -> None:
+    """Found when it is loaded, with the name of the header, and not in every request."""
+    with pytest.raises(BadConfiguration, match=name):
+        m.compile_request({"path": "/p", "headers": {name: "2"}}, [])
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Entries: canonical, self-describing, and with everything personal sealed."""
 
+import weakref
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -10,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.entries import canonical, make_entry, open_private, rfc3339
+from gateway.audit.entries import canonical, finding_key, make_entry, open_private, rfc3339
 from gateway.errors import CannotOpen
 from gateway.records import EntryKind
-from gateway.security import Envelope, KeyRing
+from gateway.security import Envelope, KeyRing, Pseudonyms
 
 NOW = datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=UTC)
 ENVELOPE = Envelope(KeyRing([b"k" * 32]))
@@ -170,3 +171,15 @@ def test_a_time_is_told_in_utc_whatever_zone_it_came_in(hours: int) -> None:
     moment = datetime(2026, 11, 21, 12, tzinfo=UTC).astimezone(zone)
 
     assert rfc3339(moment) == "2026-11-21T12:00:00.000000Z"
+
+
+def test_nobody_is_remembered_by_what_finds_them() -> None:
+    """Officer and case are sealed beside the leaf: neither they nor the key stay in memory when the digest is made."""
+    pseudonyms = Pseudonyms(KeyRing([b"k" * 32]))
+    seen = weakref.ref(pseudonyms)
+    digest = finding_key("case", " 2026-17 ", pseudonyms.fingerprint)
+
+    assert digest == finding_key("case", "2026-17", pseudonyms.fingerprint)
+    assert digest != finding_key("actor", "2026-17", pseudonyms.fingerprint)
+    del pseudonyms
+    assert seen() is None

@@ -27,14 +27,15 @@ def test_what_is_sealed_opens_in_its_place(plaintext: bytes, row: str, subject: 
 @given(st.text(max_size=9), st.text(max_size=9), st.text(max_size=9), st.text(max_size=9))
 def test_what_was_sealed_before_opens(table: str, column: str, row: str, subject: str) -> None:
     """The additional data is the header, then each part behind its length in four bytes: stored values rest on it."""
-    ring = KeyRing([OLD])
-    header = b"\x01" + base64.urlsafe_b64decode(ring.ids[0])
     parts = [part.encode() for part in (table, column, row, subject)]
-    bound = header + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     nonce = b"n" * 12
-    sealed = header + nonce + AESGCM(ring.derive("envelope")).encrypt(nonce, b"value", bound)
+    for ring in (KeyRing([OLD]), KeyRing([NEW])):  # one place under two headers
+        header = b"\x01" + base64.urlsafe_b64decode(ring.ids[0])
+        bound = header + b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        sealed = header + nonce + AESGCM(ring.derive("envelope")).encrypt(nonce, b"value", bound)
 
-    assert ENVELOPE.open(sealed, table=table, column=column, row=row, subject=subject) == b"value"
+        opened = Envelope(ring).open(sealed, table=table, column=column, row=row, subject=subject)
+        assert opened == b"value"
 
 
 @pytest.mark.parametrize("part", sorted(PLACE))

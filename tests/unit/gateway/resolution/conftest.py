@@ -15,7 +15,7 @@ from connectors.protocol import Record as SourceRecord
 from field_registry import Binding, CodeList, Item, Registry, Source, SubjectKind, Tier, subject_from
 from field_registry.items import Datatype, Sensitivity
 from forms.definition import Field, Form, Group, Role
-from gateway.audit.entries import make_entry
+from gateway.audit.entries import finding_key, make_entry
 from gateway.library import Library
 from gateway.lookups import SubjectReferences
 from gateway.ports import Store
@@ -267,8 +267,9 @@ class Bench:
     ) -> tuple[Decision, ...]:
         """What the first gate leaves of these decisions, judged again with the consents that it reads."""
         keys = {role: f"key-{number}" for number, role in enumerate(plan.subjects, 1)}
-        request = Request("M-1", "test-form", "test.purpose", "政务服务", frozenset(), keys, self.now)
         command = self.command(consents=tuple(sorted(consents_of(decisions))))
+        case = finding_key("case", command.case, runtime.fingerprint) if command.case else None
+        request = Request("M-1", "test-form", "test.purpose", "政务服务", frozenset(), keys, self.now, case)
         new = {key: NewSubject("person", key.replace("key-", "sub_"), self.now) for key in keys.values()}
 
         def judge(
