@@ -1,7 +1,9 @@
 """One worker that takes whatever queued while the last batch was in flight: many callers share one round trip.
 
-There is no linger: a lone call is served at once. Used for commits of the log and for fresh reads of consents, where
-a transaction per request would cost more than the request.
+No clock is waited for. A batch leaves when the loop has nothing more for it: while a few turns of the loop still bring
+jobs, those come along (decision 0022), so that under load half as many batches are served; a lone call leaves after as
+many empty turns, some 20 µs. Used for commits of the log and for fresh reads, where a transaction per request would
+cost more than the request.
 """
 
 import asyncio
@@ -11,6 +13,10 @@ from typing import Generic, TypeVar
 
 Job = TypeVar("Job")
 Done = TypeVar("Done")
+
+_EMPTY_TURNS = 3  # what one answer from the network leads to takes a turn or two to arrive here
+_ENOUGH = 32
+"""Jobs that nothing is waited for any more: what a batch costs by itself is then small beside them."""
 
 
 class Batcher(Generic[Job, Done]):
@@ -46,12 +52,21 @@ class Batcher(Generic[Job, Done]):
     async def _run(self) -> None:
         try:
             while self._queue:
+                await self._let_others_come()
                 batch, self._queue = self._queue[: self._most], self._queue[self._most :]
                 await self._serve(batch)
         finally:
             self._worker = None
             left, self._queue = self._queue, []  # empty, unless the worker was cancelled
             self._cancel(left)
+
+    async def _let_others_come(self) -> None:
+        enough = min(self._most, _ENOUGH)
+        empty, queued = 0, len(self._queue)
+        while empty < _EMPTY_TURNS and queued < enough:
+            await asyncio.sleep(0)
+            before, queued = queued, len(self._queue)
+            empty = 0 if queued > before else empty + 1
 
     async def _serve(self, batch: Sequence[tuple[Job, "asyncio.Future[Done]"]]) -> None:
         try:

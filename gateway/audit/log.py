@@ -1,8 +1,8 @@
 """The way into the log: every passage of a gate rides in the next transaction, many to a commit.
 
-One committer takes whatever queued while the last commit was in flight (no linger), so a lone request waits for one
-commit and a busy node shares it. Nothing is acknowledged before it is durable: if the commit fails, every passage of
-that batch fails with `StoreUnavailable` and the service answers 503.
+One committer takes whatever queued while the last commit was in flight, and what the loop brings along at once, so a
+lone request waits for one commit and a busy node shares it. Nothing is acknowledged before it is durable: if the
+commit fails, every passage of that batch fails with `StoreUnavailable` and the service answers 503.
 """
 
 from collections.abc import Sequence

@@ -53,6 +53,65 @@ async def test_what_queues_while_a_batch_is_in_flight_rides_in_the_next() -> Non
     assert work.batches == [[0], [1, 2, 3, 4, 5]]
 
 
+async def test_what_the_loop_brings_at_once_rides_along() -> None:
+    """Callers that are a turn of the loop apart share a round trip; one that is far behind does not."""
+    work = Work()
+    batcher = Batcher(work, most=10)
+
+    async def call_after(turns: int, number: int) -> int:
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        return await batcher(number)
+
+    calls = [call_after(0, 1), call_after(2, 2), call_after(4, 3), call_after(40, 4)]
+
+    assert await asyncio.gather(*calls) == [2, 4, 6, 8]
+    assert work.batches == [[1, 2, 3], [4]]
+
+
+async def test_a_busy_loop_that_brings_no_jobs_is_not_waited_for() -> None:
+    """What others do in the loop, however long they do it, is worth a few turns and no more."""
+    batcher = Batcher(Work(), most=10)
+    call = asyncio.create_task(batcher(21))
+    turns = 0
+    while not call.done():
+        turns += 1
+        await asyncio.sleep(0)
+
+    assert turns <= 10
+
+
+async def test_callers_that_never_cease_do_not_hold_a_batch_back() -> None:
+    """Beyond a few dozen nobody is waited for, though each turn brings another."""
+    work = Work()
+    batcher = Batcher(work, most=1000)
+    callers = []
+    for number in range(200):
+        callers.append(asyncio.create_task(batcher(number)))
+        await asyncio.sleep(0)
+
+    assert await asyncio.gather(*callers) == [number * 2 for number in range(200)]
+    assert len(work.batches) > 3
+    assert max(map(len, work.batches)) < 50
+
+
+async def test_a_worker_that_is_cancelled_while_it_waits_leaves_nobody_waiting() -> None:
+    """Those whose batch had not left yet hear of it too, and the next caller is served."""
+    work = Work()
+    batcher = Batcher(work, most=10)
+    before = asyncio.all_tasks()
+    caller = asyncio.create_task(batcher(1))
+    await asyncio.sleep(0)
+    (worker,) = asyncio.all_tasks() - before - {caller}
+    await asyncio.sleep(0)
+    worker.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await caller
+    assert work.batches == []
+    assert await batcher(7) == 14
+
+
 @given(st.lists(st.integers(), max_size=60), st.integers(min_value=1, max_value=9))
 async def test_everybody_gets_their_own_result(jobs: list[int], most: int) -> None:
     """Whatever the number of jobs and the size of batches, in order, none twice, no batch over the limit."""
