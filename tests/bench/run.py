@@ -4,6 +4,8 @@ The yardstick is the leanest hand-written handler that does the same job; it lie
 ../shared/bench (ONCEGATE_BENCH_YARDSTICK names another place). Product and yardstick take turns in every round of one
 run, so what the machine does meanwhile hits both; only ratios mean anything. Without the yardstick the product is
 measured alone, against sources of this directory, and the figures are good for comparing two commits on one machine.
+By itself the yardstick reads its consents from its own memory, where nobody can withdraw one; with --read-consents it
+asks a server for each, as a service that must see a withdrawal has to.
 Exit 0 measured, 2 something is missing.
 """
 
@@ -15,8 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +29,7 @@ RESULTS = HERE / "results"
 sys.path.insert(0, str(HERE))
 
 import product  # noqa: E402  (a neighbour; this directory is no package)
+from postgres import durable_postgres, servers_of_the_tests  # noqa: E402
 
 SOURCE_PORT = 18910
 SOURCES = ["uvicorn", "sources:app", "--no-access-log", "--log-level", "warning"]
@@ -47,6 +50,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--database", help="SQLAlchemy URL for the product instead of SQLite; it must be empty"
     )
+    parser.add_argument(
+        "--postgres", action="store_true", help="the product on a PostgreSQL of its own, which is started"
+    )
+    parser.add_argument(
+        "--read-consents", action="store_true", help="the yardstick reads each consent from a Valkey"
+    )
     parser.add_argument("--people", type=int, default=20_000, help="subjects, each with a consent")
     return parser.parse_args(arguments)
 
@@ -65,6 +74,17 @@ def yardstick() -> Path | None:
     return place if (place / "load.py").is_file() else None
 
 
+@contextmanager
+def valkey(directory: Path) -> Iterator[str]:
+    """Port of an empty Valkey of the dev group, for the yardstick alone: the product needs none."""
+    server = servers_of_the_tests().ValkeyServer(directory)
+    server.start()
+    try:
+        yield server.url.rpartition(":")[2].partition("/")[0]
+    finally:
+        server.kill()
+
+
 def write_script(running: product.Running, directory: Path) -> Path:
     """The wrk script with a fresh token and the list of people."""
     script = (HERE / "product.lua").read_text(encoding="utf-8")
@@ -79,10 +99,11 @@ def against_yardstick(
     place: Path, running: product.Running, script: Path, chosen: argparse.Namespace, delay: float
 ) -> Any:
     """Both in turn, in the yardstick's own harness; its printed lines appear as they come."""
+    mode = f"{YARDSTICK_MODE},CONSENT=redis" if chosen.read_consents else YARDSTICK_MODE
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [sys.executable, str(place / "load.py"), "--json", out.name, "--sport", str(SOURCE_PORT)]
         command += ["--delay", f"{delay:g}", "--conns", str(chosen.conns), "--dur", str(chosen.dur)]
-        command += ["--rounds", str(chosen.rounds), f"yardstick:{YARDSTICK_MODE}"]
+        command += ["--rounds", str(chosen.rounds), f"yardstick:{mode}"]
         command += [f"product:url={running.url},pid={running.pid},lua={script}"]
         subprocess.run(command, check=True)
         return json.loads(Path(out.name).read_bytes())
@@ -135,9 +156,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     RESULTS.mkdir(exist_ok=True)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oncegate-bench-")))
+        if chosen.read_consents:
+            os.environ["REDIS_PORT"] = stack.enter_context(valkey(directory))
+        database = stack.enter_context(durable_postgres()) if chosen.postgres else chosen.database
         sources = f"http://127.0.0.1:{SOURCE_PORT}"
         running = stack.enter_context(
-            product.running(directory, sources, people=chosen.people, database=chosen.database)
+            product.running(directory, sources, people=chosen.people, database=database)
         )
         with product.served(SOURCES, SOURCE_PORT, core=1):
             running.check()
