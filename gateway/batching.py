@@ -2,7 +2,7 @@
 
 No clock is waited for. A batch leaves when the loop has nothing more for it: while a few turns of the loop still bring
 jobs, those come along (decision 0022), so that under load half as many batches are served; a lone call leaves after as
-many empty turns, some 20 µs. Used for commits of the log and for fresh reads, where a transaction per request would
+many empty turns, a few µs. Used for commits of the log and for fresh reads, where a transaction per request would
 cost more than the request.
 """
 
