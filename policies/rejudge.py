@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from itertools import repeat
+from operator import is_
 
 from policies.consent import Consent, Coverage, stands
 from policies.grounds import Decision, Ground, GroundKind, ReasonCode
@@ -42,6 +44,8 @@ def distinct(decisions: Sequence[Decision]) -> Collection[Decision]:
 
     Two objects that say the same count as two.
     """
+    if all(map(is_, decisions, repeat(decisions[0] if decisions else None))):  # mostly: a quarter of the time
+        return decisions[:1]
     return dict(zip(map(id, decisions), decisions, strict=True)).values()
 
 

@@ -52,15 +52,21 @@ def make_entry(
     leaf |= {"caller": caller, **facts}
     if request is not None:
         leaf["request"] = request
-    if len(canonical(leaf)) > _MOST_LEAF and sealer is not None:
-        private = {**(private or {}), "omitted": _omit(leaf)}
-    sealed = None
-    if private is not None and sealer is not None:
-        salt = _SALTS.take()
-        document = canonical(private)
-        leaf["commit"] = commitment(salt, document)
-        sealed = sealer.seal(salt + document, table="audit_entry", column="sealed", row=entry_id, key=key)
-    return Entry(entry_id, kind, now, request, caller, canonical(leaf), sealed, actor_key, case_key)
+    sealed = None if private is None or sealer is None else _commit(leaf, private, sealer, key)
+    whole = canonical(leaf)
+    if len(whole) > _MOST_LEAF and sealer is not None:
+        sealed = _commit(leaf, {**(private or {}), "omitted": _omit(leaf)}, sealer, key)
+        whole = canonical(leaf)
+    return Entry(entry_id, kind, now, request, caller, whole, sealed, actor_key, case_key)
+
+
+def _commit(
+    leaf: dict[str, Any], private: Mapping[str, Any], sealer: Sealer, key: SubjectKey | None
+) -> bytes:
+    """The private part as it is kept; the leaf says from then on what it is."""
+    salt, document = _SALTS.take(), canonical(private)
+    leaf["commit"] = commitment(salt, document)
+    return sealer.seal(salt + document, table="audit_entry", column="sealed", row=leaf["id"], key=key)
 
 
 def _omit(leaf: dict[str, Any]) -> dict[str, Any]:
