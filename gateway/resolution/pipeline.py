@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
-from operator import attrgetter
 
 from connectors.gather import Gatherer
 from connectors.protocol import Reply
@@ -25,8 +24,7 @@ from gateway.resolution.recalling import recall
 from gateway.runtime import Runtime
 from policies import Consent, Decision, Request
 from policies.decide import decide
-
-_is_allowed = attrgetter("allowed")
+from policies.rejudge import distinct
 
 SourcePool = Gatherer
 """What `pull` asks; the composition root opens one per registry version, without importing `gather` itself."""
@@ -69,17 +67,19 @@ async def pull(
 ) -> dict[int, Reply]:
     """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
     together: dict[tuple[str, Subject], list[int]] = {}
-    asks_of, decision_of = plan.asks.__getitem__, decisions.__getitem__
+    are_allowed = all(
+        each.allowed for each in distinct(decisions)
+    )  # mostly: then none is looked at by itself
     for call in plan.asking.calls:
         allowed: Sequence[int] = call.places
-        if not all(map(_is_allowed, map(decision_of, call.places))):
+        if not are_allowed:
             allowed = [place for place in call.places if decisions[place].allowed]
         if allowed:
             # Two roles may be the same person: what both want of a source goes out as one call.
             together.setdefault((call.source, call.under or plan.subjects[call.role]), []).extend(allowed)
     if not together:
         return {}
-    asks = {key: list(map(asks_of, places)) for key, places in together.items()}
+    asks = {key: list(map(plan.asks.__getitem__, places)) for key, places in together.items()}
     said = await runtime.sources.gather(asks, deadline, now)
     replies: dict[int, Reply] = {}
     for key, places in together.items():

@@ -4,12 +4,14 @@ The yardstick is the leanest hand-written handler that does the same job; it lie
 ../shared/bench (ONCEGATE_BENCH_YARDSTICK names another place). Product and yardstick take turns in every round of one
 run, so what the machine does meanwhile hits both; only ratios mean anything. Without the yardstick the product is
 measured alone, against sources of this directory, and the figures are good for comparing two commits on one machine.
-By itself the yardstick reads its consents from its own memory, where nobody can withdraw one; with --read-consents it
-asks a server for each, as a service that must see a withdrawal has to.
+The yardstick's full mode comes in three kinds (--yardstick). "memory": its consents are in its own memory, where nobody
+can withdraw one, its log in SQLite. "valkey": it asks a server for each consent, as a service that must see a
+withdrawal has to. "servers": that, and its log in PostgreSQL, as its own README runs it against sources at 0 ms.
 Exit 0 measured, 2 something is missing.
 """
 
 import argparse
+import importlib.util
 import json
 import os
 import re
@@ -33,7 +35,11 @@ from postgres import durable_postgres, servers_of_the_tests  # noqa: E402
 
 SOURCE_PORT = 18910
 SOURCES = ["uvicorn", "sources:app", "--no-access-log", "--log-level", "warning"]
-YARDSTICK_MODE = "MODE=full,AUDIT=sqlite-full"
+YARDSTICK_MODES = {
+    "memory": "MODE=full,AUDIT=sqlite-full",
+    "valkey": "MODE=full,AUDIT=sqlite-full,CONSENT=redis",
+    "servers": "MODE=full,AUDIT=pg,CONSENT=redis",
+}
 
 
 def options(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -54,18 +60,26 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
         "--postgres", action="store_true", help="the product on a PostgreSQL of its own, which is started"
     )
     parser.add_argument(
-        "--read-consents", action="store_true", help="the yardstick reads each consent from a Valkey"
+        "--yardstick",
+        choices=YARDSTICK_MODES,
+        default="memory",
+        help="what the yardstick works with (memory)",
     )
     parser.add_argument("--people", type=int, default=20_000, help="subjects, each with a consent")
     return parser.parse_args(arguments)
 
 
-def missing() -> list[str]:
+def missing(chosen: argparse.Namespace) -> list[str]:
     """One sentence per tool that is not there."""
     wanted = {"wrk": "apt-get install wrk", "taskset": "apt-get install util-linux"}
-    return [
+    faults = [
         f"{tool} is not installed: {remedy}" for tool, remedy in wanted.items() if shutil.which(tool) is None
     ]
+    if chosen.yardstick == "servers" and importlib.util.find_spec("asyncpg") is None:
+        faults.append(
+            "asyncpg, which the yardstick writes its log with, is not installed: pip install asyncpg"
+        )
+    return faults
 
 
 def yardstick() -> Path | None:
@@ -99,11 +113,10 @@ def against_yardstick(
     place: Path, running: product.Running, script: Path, chosen: argparse.Namespace, delay: float
 ) -> Any:
     """Both in turn, in the yardstick's own harness; its printed lines appear as they come."""
-    mode = f"{YARDSTICK_MODE},CONSENT=redis" if chosen.read_consents else YARDSTICK_MODE
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [sys.executable, str(place / "load.py"), "--json", out.name, "--sport", str(SOURCE_PORT)]
         command += ["--delay", f"{delay:g}", "--conns", str(chosen.conns), "--dur", str(chosen.dur)]
-        command += ["--rounds", str(chosen.rounds), f"yardstick:{mode}"]
+        command += ["--rounds", str(chosen.rounds), f"yardstick:{YARDSTICK_MODES[chosen.yardstick]}"]
         command += [f"product:url={running.url},pid={running.pid},lua={script}"]
         subprocess.run(command, check=True)
         return json.loads(Path(out.name).read_bytes())
@@ -148,7 +161,7 @@ def summary(measured: Any) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Seed, serve, measure, print, keep the figures in results/."""
     chosen = options(arguments)
-    faults = missing()
+    faults = missing(chosen)
     if faults:
         print("\n".join(faults), file=sys.stderr)
         return 2
@@ -156,8 +169,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     RESULTS.mkdir(exist_ok=True)
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="oncegate-bench-")))
-        if chosen.read_consents:
+        if chosen.yardstick != "memory":
             os.environ["REDIS_PORT"] = stack.enter_context(valkey(directory))
+        if chosen.yardstick == "servers":
+            _, place_of_log = stack.enter_context(durable_postgres()).split("://")
+            os.environ["PG_DSN"] = f"postgresql://{place_of_log}"
         database = stack.enter_context(durable_postgres()) if chosen.postgres else chosen.database
         sources = f"http://127.0.0.1:{SOURCE_PORT}"
         running = stack.enter_context(
