@@ -83,6 +83,14 @@ class ServedGateway:
     def stop(self) -> None:
         """Told to leave, and gone."""
         self.http.close()
+        self._end()
+
+    def restart(self) -> None:
+        """The same again, with nothing remembered but what is stored."""
+        self._end()
+        self.start()
+
+    def _end(self) -> None:
         if self._process is not None:
             self._process.send_signal(signal.SIGTERM)
             self._process.wait(20)
@@ -156,10 +164,14 @@ class Hall:
         self._background = ThreadPoolExecutor(max_workers=8)
 
     def close(self) -> None:
-        """Wait for what runs in the background; end every fault."""
+        """Wait for what runs in the background; end every fault, and what the gateway remembers of it."""
         self._background.shutdown()
         for source in self._faulty:
             self.city.fault(source, "none")
+        if self._faulty and any(
+            each["breaker"] != "closed" for each in self.get("/v1/sources").json()["sources"]
+        ):
+            self.gateway.restart()
 
     def bearer(self, who: str = "demo-hall") -> dict[str, str]:
         """The header that authenticates one of the two clients."""
