@@ -16,8 +16,8 @@ from gateway.randomness import RandomChunks
 from gateway.records import Entry, EntryKind, SubjectKey
 
 _FORMAT = 1
-# C2SP entry bundles give the length of an entry in 16 bits; the rest is room for what is added below. A form with
-# hundreds of rows can come to more: what is too long is kept in the sealed part, under the leaf's commitment.
+# C2SP entry bundles give the length of an entry in 16 bits. A form with hundreds of rows can come to more: what is too
+# long is kept in the sealed part, under the leaf's commitment.
 _MOST_LEAF = 64_000
 SALT_BYTES = 16
 UNDER_SUBJECT = b"\x02"

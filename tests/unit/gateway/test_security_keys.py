@@ -2,6 +2,7 @@
 
 import base64
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -143,6 +144,27 @@ def test_equal_subjects_have_one_blind_index() -> None:
 
     assert pseudonyms.blind_index(PERSON) == pseudonyms.blind_index(again)
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", pseudonyms.blind_index(PERSON))
+
+
+def test_what_is_stored_is_found_by_every_later_version() -> None:
+    """Rows are found by these for as long as they lie there: another way to make them would lose every subject."""
+    pseudonyms = Pseudonyms(KeyRing([OLD]))
+
+    assert pseudonyms.blind_index(PERSON) == "qjVn-jEacAxTy4gBxry6Sx9kfPW8xdulo1dmmaRe958"
+    assert (
+        pseudonyms.fingerprint(b"case 1")
+        == "8a37ef6832aa05a4d224a33d1243acea6569262ce3e9a3123c7feeda54bf7824"
+    )
+
+
+def test_one_maker_serves_every_thread() -> None:
+    """The gates' threads and the loop make them at once, each its own."""
+    pseudonyms = Pseudonyms(KeyRing([OLD]))
+    texts = [f"case {number}".encode() * 100 for number in range(2_000)]
+    alone = [pseudonyms.fingerprint(text) for text in texts]
+
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(pseudonyms.fingerprint, texts)) == alone
 
 
 def test_a_temporary_card_names_the_same_person() -> None:

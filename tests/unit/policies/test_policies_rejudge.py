@@ -3,7 +3,7 @@
 import pytest
 
 from policies import ConsentState, Decision, Ground, GroundKind, ReasonCode
-from policies.rejudge import consents_of, rejudge
+from policies.rejudge import consents_of, distinct, rejudge
 
 
 def by_consent(consent_id: str = "cns_1") -> Decision:
@@ -70,3 +70,12 @@ def test_the_consents_a_gate_has_to_read():
         "cns_1",
         "cns_2",
     }
+
+
+def test_decisions_are_told_apart_as_objects():
+    """Each object once, in order; forty asks under one decision are one, and none is none."""
+    one, other = by_consent(), by_consent()
+
+    assert list(distinct((one,) * 40)) == [one]
+    assert [id(each) for each in distinct((one, other, one, REFUSED))] == [id(one), id(other), id(REFUSED)]
+    assert list(distinct(())) == []
