@@ -8,11 +8,11 @@ one reply for each: what the source said, or why it said nothing. It makes at mo
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from field_registry import Ask, Missing, Source, Subject
+from field_registry.transient import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,7 @@ class Record:
         return "Record(…)"
 
 
-@dataclass(
-    slots=True
-)  # not frozen: one is made per field, and a frozen one takes three times as long to make
+@dataclass(frozen=True, slots=True)
 class Found:
     """What the source said for one ask, as it came: not normalised, not yet checked.
 

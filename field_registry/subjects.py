@@ -4,8 +4,7 @@ A subject is made only from a checked identifier; a bad one is refused with a se
 Two spellings of one identifier (15- and 18-digit resident IDs, full-width digits) make equal subjects.
 """
 
-from dataclasses import dataclass
-
+from field_registry.transient import dataclass
 from field_registry.words import Word
 
 

@@ -1,9 +1,9 @@
 """What is known about one item of one subject: a value with its provenance, or the reason there is none."""
 
-from dataclasses import dataclass
 from datetime import date, datetime
 
 from field_registry.outcomes import OutcomeCode, Tier
+from field_registry.transient import dataclass
 
 Scalar = str | int | bool
 RowCells = dict[str, Scalar | None]
@@ -23,7 +23,7 @@ class Provenance:
     retrieved_at: datetime
 
 
-@dataclass(slots=True)  # not frozen: forty are made per request, and freezing doubles the cost of making one
+@dataclass(frozen=True, slots=True)
 class Value:
     """A normalised value and where it comes from. `value` is JSON-ready: text, integer, boolean, or rows."""
 

@@ -6,10 +6,11 @@ grounds or reads clocks: what may not be shown was never handed in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime, timedelta, timezone
 
 from field_registry import Missing, OutcomeCode, Value
+from field_registry.transient import dataclass
 from forms.answers import is_blank, next_row, typed_rows
 from forms.bind import Line
 from forms.definition import Group

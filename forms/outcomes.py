@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 
 from field_registry import OutcomeCode, Provenance
 from field_registry.outcomes import FILLED
+from field_registry.transient import dataclass
 from forms.definition import Field
 
 
-@dataclass(slots=True)  # not frozen: one per slot and request, and freezing doubles the cost of making it
+@dataclass(frozen=True, slots=True)
 class FieldOutcome:
     """What happened to one slot.
 

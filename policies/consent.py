@@ -6,10 +6,11 @@ often, C8 item, and as it was when agreed to, C9 item refused.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from field_registry import Ask
+from field_registry.transient import dataclass
 from field_registry.words import Word
 from policies.grounds import ReasonCode, Request
 from policies.scope import AgreedScope

@@ -1,8 +1,8 @@
 """Grounds, reasons and decisions: the closed lists in which a release is judged."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from field_registry.transient import dataclass
 from field_registry.words import Word
 
 

@@ -1,10 +1,11 @@
 """Who calls and who works here: clients, operators, their sessions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
+from field_registry.transient import dataclass
 from field_registry.words import Word
 
 

@@ -1,10 +1,11 @@
 """What passes a gate: what it reads, what it decides, what it writes."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Generic, TypeVar
 
+from field_registry.transient import dataclass
 from gateway.records.log import Entry
 from gateway.records.profiles import ProfileDifference
 from gateway.records.subjects import LinkedDocument, NewSubject
@@ -14,9 +15,7 @@ from policies.consent import Consent
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(
-    slots=True
-)  # none of the three is frozen: two each per request, and freezing triples what they cost
+@dataclass(frozen=True, slots=True)
 class GateWrite(Generic[Outcome]):
     """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
 
@@ -33,7 +32,7 @@ class GateWrite(Generic[Outcome]):
     differences: tuple[ProfileDifference, ...] = ()
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class GateView:
     """What a gate has read in its transaction for one passage.
 
@@ -50,7 +49,7 @@ class GateView:
     linked: Mapping[str, tuple[LinkedDocument, ...]] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class GateRequest(Generic[Outcome]):
     """One passage of a gate.
 

@@ -1,10 +1,10 @@
 """The log: its entries, their places in the tree, and how a reader asks for them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from field_registry.transient import dataclass
 from field_registry.words import Word
 
 

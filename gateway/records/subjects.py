@@ -1,10 +1,11 @@
 """Subjects as they are kept: keys, sealed cells, linked documents, erasure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any
 
+from field_registry.transient import dataclass
 from field_registry.words import Word
 
 

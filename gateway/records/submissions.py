@@ -1,9 +1,10 @@
 """Drafts, and the applications made of them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
+from field_registry.transient import dataclass
 from gateway.records.disputes import Dispute, DisputeJoin, OpenTicket
 from gateway.records.profiles import ProfileValue
 from gateway.slots import Snapshot

@@ -1,10 +1,11 @@
 """What a caller wants resolved, already checked for shape."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
+from field_registry.transient import dataclass
 from gateway.records import Actor, Caller
 
 

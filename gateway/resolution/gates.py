@@ -10,7 +10,7 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Protocol
@@ -20,6 +20,7 @@ import orjson
 from connectors.protocol import Reply
 from field_registry import Ask, OutcomeCode
 from field_registry.outcomes import FILLED
+from field_registry.transient import dataclass
 from forms.findings import Finding
 from gateway.audit.entries import finding_key, make_entry, owner_of, receipt_of
 from gateway.records import (
@@ -48,7 +49,7 @@ from policies import Consent, Decision, Request
 from policies.rejudge import consents_of, distinct, rejudge
 
 
-@dataclass(slots=True, eq=False)  # not frozen: one per request, and freezing triples what it costs
+@dataclass(frozen=True, slots=True, eq=False)
 class Passage:
     """One resolution on its way through both gates.
 

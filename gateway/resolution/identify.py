@@ -1,9 +1,9 @@
 """Step 5's preparation: who is asking about whom, in the words that policies judge."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
+from field_registry.transient import dataclass
 from gateway.audit.entries import finding_key
 from gateway.records import NewSubject
 from gateway.resolution.commands import ResolveCommand

@@ -7,9 +7,10 @@ when the link is ended.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from field_registry import Missing, OutcomeCode, Subject
+from field_registry.transient import dataclass
 from forms.findings import Finding
 from gateway.identities.documents import open_document
 from gateway.records import GateView, LinkedDocument, NewSubject

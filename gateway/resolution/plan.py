@@ -5,11 +5,12 @@ has filled in already (国务院令第716号 art. 7; PIPL art. 6: no more than i
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from field_registry import Ask, Missing, OutcomeCode, Subject, SubjectKind
 from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
+from field_registry.transient import dataclass
 from forms.answers import Answers, flatten, nest
 from forms.definition import Role
 from forms.findings import Finding
@@ -18,7 +19,7 @@ from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm
 
 
-@dataclass(slots=True, eq=False)  # not frozen: one per request, and freezing triples what it costs
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """What is to be asked, of whom, and what is known already without asking.
 

@@ -5,11 +5,12 @@ and what lost its ground falls out everywhere at once.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from connectors.protocol import Reply
 from field_registry import OutcomeCode
+from field_registry.transient import dataclass
 from forms.fill import Filled, fill
 from forms.outcomes import Counts, FieldOutcome, counts
 from gateway.resolution.combine import Combined, combine
