@@ -11,7 +11,6 @@ May be imported by the resolution pipeline alone.
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -179,14 +178,13 @@ class Gatherer:
     async def gather(
         self, asks_by: Mapping[Key, Sequence[Ask]], deadline: float, now: datetime
     ) -> dict[Key, Sequence[Reply]]:
-        """For every key exactly one reply per ask, in order, by `deadline` (event-loop time). Never raises.
+        """Per key, in the order of `asks_by`, one reply per ask, in order, by `deadline` (loop time). Never raises.
 
         `now` (aware) is the wall time that maintenance windows are compared with.
         """
         loop = asyncio.get_running_loop()
-        board = partial(self._board, deadline=deadline, now=now, loop=loop)
         keys, wishes = list(asks_by), list(asks_by.values())
-        boarded = list(map(board, keys, wishes))
+        boarded = [self._board(key, asks, deadline, now, loop) for key, asks in asks_by.items()]
         flights = [one for one in boarded if type(one) is _Flight]
         if flights:
             await _wait(flights, deadline, loop)
@@ -213,7 +211,6 @@ class Gatherer:
         self,
         key: Key,
         asks: Sequence[Ask],
-        *,
         deadline: float,
         now: datetime,
         loop: asyncio.AbstractEventLoop,

@@ -64,15 +64,12 @@ class HttpClient:
         if message is None:
             raise _fault(Failure.unusable)
         failure = Failure.unreachable
-        loop = asyncio.get_running_loop()
         # What may not be repeated never meets a connection that the source is about to close.
         anew = not request.is_read
         for _ in range(2 if request.is_read else 1):
-            if loop.time() >= deadline:
-                raise _fault(Failure.timed_out)
             lines = self._lines
-            if lines is None or not (self._is_literal or loop.time() < self._pinned_until):
-                lines = await self._current(loop, deadline)
+            if lines is None or not (self._is_literal or lines.now() < self._pinned_until):
+                lines = await self._current(deadline)
             outcome = await lines.exchange(message, deadline, anew=anew)
             if isinstance(outcome, HttpAnswer):
                 return outcome
@@ -90,10 +87,11 @@ class HttpClient:
         if lines is not None:
             lines.close(at_once=True)
 
-    async def _current(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Lines:
+    async def _current(self, deadline: float) -> Lines:
         """Connections to a judged address, resolving the name when the pin has run out."""
         if self._closed:
             raise SourceBroken("the connector is closed")
+        loop = asyncio.get_running_loop()
         remaining = deadline - loop.time()
         try:
             async with asyncio.timeout(max(remaining, 0)):

@@ -175,11 +175,12 @@ _LENGTH, _CODING = len(b"content-length"), len(b"transfer-encoding")
 
 
 class Lines:
-    """The connections to one address. `tls`: None speaks plainly; `name`: whose certificate is asked for."""
+    """The connections to one address, on one event loop. `tls`: None speaks plainly; `name`: whose certificate."""
 
     def __init__(
         self, address: str, port: int, *, limit: int, tls: ssl.SSLContext | None = None, name: str = ""
     ) -> None:
+        self._loop = asyncio.get_running_loop()  # asking for it costs a system call (on Python 3.11)
         self._address, self._port, self._limit = address, port, limit
         self._tls, self._name = tls, name
         self._idle: list[Line] = []
@@ -188,22 +189,30 @@ class Lines:
 
     async def exchange(self, message: bytes, deadline: float, *, anew: bool = False) -> HttpAnswer | Failure:
         """What becomes of that request by `deadline` (event-loop time). `anew`: over a connection of its own."""
-        loop = asyncio.get_running_loop()
-        line = None if anew else self._idle_line(loop.time())
+        now = self._loop.time()
+        if now >= deadline:
+            return Failure.timed_out
+        line = None if anew else self._idle_line(now)
         if line is None:
-            found = await self._connect(loop, deadline)
+            found = await self._connect(deadline)
             if isinstance(found, Failure):
                 return found
             line = found
         told = line.ask(message)
         self._busy.add(line)
-        patience = loop.call_at(deadline, line.time_out)
+        patience = self._loop.call_at(deadline, line.time_out)
         try:
             return await told
         finally:
             patience.cancel()
             # After one of its own, one spare is enough: nobody else may come and clear them away.
-            self._give_back(line, loop.time(), may_keep=not told.cancelled() and not (anew and self._idle))
+            self._give_back(
+                line, self._loop.time(), may_keep=not told.cancelled() and not (anew and self._idle)
+            )
+
+    def now(self) -> float:
+        """The time by which deadlines are told."""
+        return self._loop.time()
 
     def close(self, *, at_once: bool = False) -> None:
         """Keep no connection any more. `at_once`: those under way are cut; else they end with their request."""
@@ -234,11 +243,11 @@ class Lines:
         line.idle_since = now
         self._idle.append(line)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop, deadline: float) -> Line | Failure:
+    async def _connect(self, deadline: float) -> Line | Failure:
         try:
             async with asyncio.timeout_at(deadline):
-                _, line = await loop.create_connection(
-                    lambda: Line(loop, self._limit),
+                _, line = await self._loop.create_connection(
+                    lambda: Line(self._loop, self._limit),
                     self._address,
                     self._port,
                     ssl=self._tls,

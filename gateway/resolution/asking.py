@@ -31,14 +31,17 @@ _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that peop
 class Call:
     """The asks of one role that go to one source together.
 
-    `places`: where they stand in `Asking.asks`. `keys`, `items`: what they ask for, in the same order. `under`: another
-    document of the role's subject that the source is asked by; None is the one that the request names. `others`:
-    further ones that it understands, to be asked by should it know nobody by the first.
+    `places`: where they stand in `Asking.asks`. `asks`, `readers`, `keys`, `items`: these asks, what reads the answer
+    to each and what they ask for, in the same order. `under`: another document of the role's subject that the source is
+    asked by; None is the one that the request names. `others`: further ones that it understands, to be asked by should
+    it know nobody by the first.
     """
 
     source: str
     role: str
     places: tuple[int, ...]
+    asks: tuple[Ask, ...]
+    readers: tuple[Reader, ...]
     keys: tuple[Key, ...]
     items: tuple[str, ...]
     under: Subject | None = None
@@ -47,14 +50,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asking:
-    """What is to be asked, at most once per source and key. `readers`: in the order of `asks`.
+    """What is to be asked, at most once per source and key.
 
     `calls`: every ask stands in exactly one. `place_of`: where the first ask for a key stands. `rival_keys`: those
     that several sources are asked for. `unasked`: why a key, or one of its sources, cannot be asked.
     """
 
     asks: tuple[Ask, ...]
-    readers: tuple[Reader, ...]
     calls: tuple[Call, ...]
     place_of: Mapping[Key, int]
     rival_keys: frozenset[Key]
@@ -127,7 +129,7 @@ def _asking(
     for place, key in enumerate(keys):
         place_of.setdefault(key, place)
     rivals = frozenset(key for key, count in Counter(keys).items() if count > 1)
-    return Asking(tuple(asks), tuple(readers), _calls(asks, under, others), place_of, rivals, unasked)
+    return Asking(tuple(asks), _calls(asks, readers, under, others), place_of, rivals, unasked)
 
 
 def _wanted(
@@ -164,6 +166,7 @@ def _can_answer(source: Source, subject: Subject) -> bool:
 
 def _calls(
     asks: Sequence[Ask],
+    readers: Sequence[Reader],
     under: Mapping[tuple[str, str], Subject],
     others: Mapping[tuple[str, str], tuple[Subject, ...]],
 ) -> tuple[Call, ...]:
@@ -175,6 +178,8 @@ def _calls(
             source,
             role,
             tuple(places),
+            tuple(asks[place] for place in places),
+            tuple(readers[place] for place in places),
             tuple((role, item) for item in items),
             items,
             under.get((source, role)),

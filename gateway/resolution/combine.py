@@ -7,7 +7,6 @@ Pure, and independent of the order in which the sources answered.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
 
@@ -17,6 +16,7 @@ from field_registry.dates import normal_date
 from field_registry.errors import NotNormal
 from field_registry.identifiers import same_identifier
 from field_registry.normalise import is_blank
+from field_registry.transient import dataclass
 from gateway.resolution.asking import Call, Key
 from gateway.resolution.plan import Plan
 from policies import Decision
@@ -93,12 +93,11 @@ class _Reading:
         self, call: Call, decisions: Sequence[Decision], replies: Mapping[int, Reply]
     ) -> list[Value | Missing]:
         """The answer to each ask of one call, in order."""
-        readers = self._plan.asking.readers
         answers: list[Value | Missing] = []
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
-        for place in call.places:
+        for place, read in zip(call.places, call.readers, strict=True):
             decision = decisions[place]
             if not decision.allowed:
                 answers.append(Missing(outcome_of(decision.reason), decision.reason))
@@ -115,7 +114,7 @@ class _Reading:
                 answers.append(_WRONG_SUBJECT)
                 continue
             try:
-                value = readers[place](reply.raw)
+                value = read(reply.raw)
             except NotNormal:
                 answers.append(_INVALID)
             except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)

@@ -66,24 +66,27 @@ async def pull(
     plan: Plan, decisions: tuple[Decision, ...], deadline: float, now: datetime, runtime: Runtime
 ) -> dict[int, Reply]:
     """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
-    together: dict[tuple[str, Subject], list[int]] = {}
+    wanted: dict[tuple[str, Subject], tuple[tuple[int, ...], tuple[Ask, ...]]] = {}
     are_allowed = all(
         each.allowed for each in distinct(decisions)
     )  # mostly: then none is looked at by itself
     for call in plan.asking.calls:
-        allowed: Sequence[int] = call.places
+        places, asks = call.places, call.asks
         if not are_allowed:
-            allowed = [place for place in call.places if decisions[place].allowed]
-        if allowed:
-            # Two roles may be the same person: what both want of a source goes out as one call.
-            together.setdefault((call.source, call.under or plan.subjects[call.role]), []).extend(allowed)
-    if not together:
+            places = tuple(place for place in places if decisions[place].allowed)
+            asks = tuple(plan.asks[place] for place in places)
+        if places:
+            key = call.source, call.under or plan.subjects[call.role]
+            before = wanted.get(key)
+            if before is not None:  # two roles are the same person: what both want goes out as one call
+                places, asks = (*before[0], *places), (*before[1], *asks)
+            wanted[key] = places, asks
+    if not wanted:
         return {}
-    asks = {key: list(map(plan.asks.__getitem__, places)) for key, places in together.items()}
-    said = await runtime.sources.gather(asks, deadline, now)
+    said = await runtime.sources.gather({key: asks for key, (_, asks) in wanted.items()}, deadline, now)
     replies: dict[int, Reply] = {}
-    for key, places in together.items():
-        replies.update(zip(places, said[key], strict=True))
+    for (places, _), of in zip(wanted.values(), said.values(), strict=True):
+        replies.update(zip(places, of, strict=True))
     if plan.documents:
         for number in range(MOST_OTHERS):
             replies |= await _pull_by_another(plan, replies, number, deadline, now, runtime)

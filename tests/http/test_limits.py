@@ -236,6 +236,19 @@ async def test_a_body_that_drips_is_given_up(app: FastAPI) -> None:
     assert json.loads(sent[1]["body"])["code"] == "body_too_slow"
 
 
+async def test_a_service_that_ends_does_not_wait_for_a_body(app: FastAPI) -> None:
+    """Cancelled by the server is not the client's slowness; and the clock of one body does not run into the next."""
+    begun: Message = {"type": "http.request", "body": b"{", "more_body": True}
+    reading = asyncio.create_task(call(app, [begun]))
+    await asyncio.sleep(0.01)
+    reading.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+
+    await call(app, [{"type": "http.request", "body": b"{}"}])
+    await asyncio.sleep(0.25)  # longer than a body may take
+
+
 async def test_a_client_that_hangs_up_is_not_answered(app: FastAPI) -> None:
     """There is nobody to tell, and nothing to log."""
     begun: Message = {"type": "http.request", "body": b"{", "more_body": True}

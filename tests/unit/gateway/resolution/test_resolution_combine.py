@@ -281,7 +281,8 @@ def test_a_reader_may_refuse(bench: Any) -> None:
     def refuse(raw: object) -> object:
         raise NotNormal(f"{raw}")
 
-    plan = replace(plan, asking=replace(plan.asking, readers=(refuse,)))
+    (call,) = plan.asking.calls
+    plan = replace(plan, asking=replace(plan.asking, calls=(replace(call, readers=(refuse,)),)))
     replies = bench.replies(plan, {"person.sex": bench.found("secret")})
 
     assert combine(plan, bench.decisions(plan), replies, bench.now).found == {
