@@ -23,6 +23,7 @@ from policies import Decision, Ground, ReasonCode
 from policies.mask import mask
 from policies.minimise import ALREADY_ANSWERED as NOT_ASKED
 from policies.reasons import sentence_of
+from policies.rejudge import distinct
 
 # Reading `.value` of an enum is a Python call; these are dictionary look-ups.
 _WORDS: dict[str, str] = {word: word.value for word in (*OutcomeCode, *Tier)}
@@ -68,6 +69,11 @@ class _View:
         self._key_of = self._compiled.key_of
         self._shown_as_is = frozenset[str]() if self._masked else self._compiled.shown_as_is
         self._alike: dict[tuple[int, int], dict[str, Any]] = {}
+        self._last: tuple[Provenance | None, Decision | None, dict[str, Any]] = (None, None, {})
+        """What the field before this one was told by: mostly this one is, too."""
+        once = tuple(distinct(self._decisions))
+        self._only = once[0] if len(once) == 1 else None
+        """The decision on every ask, where there is but one: mostly."""
 
     def fields(self) -> dict[str, dict[str, Any]]:
         """Every field of the answer, by its path."""
@@ -86,9 +92,13 @@ class _View:
 
     def _filled(self, outcome: FieldOutcome, provenance: Provenance) -> dict[str, Any]:
         field, value = outcome.field, outcome.value
-        decision = self._decisions[self._chosen[self._key_of[field.path]]]
-        alike = self._alike.get((id(provenance), id(decision)))
-        told = (self._told_alike(outcome.path, provenance, decision) if alike is None else alike).copy()
+        decision = self._only or self._decisions[self._chosen[self._key_of[field.path]]]
+        record, ground, alike = self._last
+        if record is not provenance or ground is not decision:
+            known = self._alike.get((id(provenance), id(decision)))
+            alike = self._told_alike(outcome.path, provenance, decision) if known is None else known
+            self._last = provenance, decision, alike
+        told = alike.copy()
         told["item"] = item_id = field.item
         if type(value) is str and item_id in self._shown_as_is:
             told["value"] = told["display"] = value  # nearly all: spared the calls
