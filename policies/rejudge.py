@@ -3,12 +3,13 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from itertools import repeat
-from operator import is_
+from operator import attrgetter, is_
 
 from policies.consent import Consent, Coverage, stands
 from policies.grounds import Decision, Ground, GroundKind, ReasonCode
 
 _CONSENT = GroundKind.consent
+_is_allowed = attrgetter("allowed")
 
 
 def rejudge(
@@ -47,6 +48,11 @@ def distinct(decisions: Sequence[Decision]) -> Collection[Decision]:
     if all(map(is_, decisions, repeat(decisions[0] if decisions else None))):  # mostly: a quarter of the time
         return decisions[:1]
     return dict(zip(map(id, decisions), decisions, strict=True)).values()
+
+
+def are_allowed(decisions: Sequence[Decision]) -> bool:
+    """Whether every one of them allows; mostly that is asked of a single object."""
+    return all(map(_is_allowed, distinct(decisions)))
 
 
 def _consent_ground(decision: Decision) -> Ground | None:

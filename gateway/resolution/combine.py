@@ -21,6 +21,7 @@ from gateway.resolution.asking import Call, Key
 from gateway.resolution.plan import Plan
 from policies import Decision
 from policies.reasons import outcome_of
+from policies.rejudge import are_allowed
 
 _WRONG_SUBJECT = Missing(OutcomeCode.wrong_subject)
 _EMPTY = Missing(OutcomeCode.empty_at_source)
@@ -60,11 +61,11 @@ def combine(
     plan: Plan, decisions: Sequence[Decision], replies: Mapping[int, Reply], retrieved_at: datetime
 ) -> Combined:
     """One answer per wanted (role, item). `replies`: by the ask's place in the plan; refused asks have none."""
-    reading = _Reading(plan, retrieved_at)
+    reading = _Reading(plan, decisions, retrieved_at)
     found: dict[Key, Value | Missing] = dict(plan.known)
     rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
     for call in plan.asking.calls:
-        answers = reading.answers(call, decisions, replies)
+        answers = reading.answers(call, replies)
         found.update(zip(call.keys, answers, strict=True))
         if plan.asking.rival_keys:
             for key, place, answer in zip(call.keys, call.places, answers, strict=True):
@@ -83,23 +84,21 @@ def combine(
 class _Reading:
     """Reads the replies of one request."""
 
-    def __init__(self, plan: Plan, retrieved_at: datetime) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, decisions: Sequence[Decision], retrieved_at: datetime) -> None:
+        self._plan, self._decisions = plan, decisions
+        self._are_allowed = are_allowed(decisions)
         self._tiers = plan.compiled.tiers
         self._retrieved_at = retrieved_at
         self.alarms: set[str] = set()
 
-    def answers(
-        self, call: Call, decisions: Sequence[Decision], replies: Mapping[int, Reply]
-    ) -> list[Value | Missing]:
+    def answers(self, call: Call, replies: Mapping[int, Reply]) -> list[Value | Missing]:
         """The answer to each ask of one call, in order."""
         answers: list[Value | Missing] = []
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
         for place, read in zip(call.places, call.readers, strict=True):
-            decision = decisions[place]
-            if not decision.allowed:
+            if not self._are_allowed and not (decision := self._decisions[place]).allowed:
                 answers.append(Missing(outcome_of(decision.reason), decision.reason))
                 continue
             reply = replies.get(place, _NO_REPLY)

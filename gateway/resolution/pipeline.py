@@ -24,7 +24,7 @@ from gateway.resolution.recalling import recall
 from gateway.runtime import Runtime
 from policies import Consent, Decision, Request
 from policies.decide import decide
-from policies.rejudge import distinct
+from policies.rejudge import are_allowed
 
 SourcePool = Gatherer
 """What `pull` asks; the composition root opens one per registry version, without importing `gather` itself."""
@@ -66,27 +66,29 @@ async def pull(
     plan: Plan, decisions: tuple[Decision, ...], deadline: float, now: datetime, runtime: Runtime
 ) -> dict[int, Reply]:
     """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
-    wanted: dict[tuple[str, Subject], tuple[tuple[int, ...], tuple[Ask, ...]]] = {}
-    are_allowed = all(
-        each.allowed for each in distinct(decisions)
-    )  # mostly: then none is looked at by itself
+    asks: dict[tuple[str, Subject], tuple[Ask, ...]] = {}
+    places: list[tuple[int, ...]] = []  # of those asks, in their order
+    whole = are_allowed(decisions)  # mostly: then none is looked at by itself
     for call in plan.asking.calls:
-        places, asks = call.places, call.asks
-        if not are_allowed:
-            places = tuple(place for place in places if decisions[place].allowed)
-            asks = tuple(plan.asks[place] for place in places)
-        if places:
-            key = call.source, call.under or plan.subjects[call.role]
-            before = wanted.get(key)
-            if before is not None:  # two roles are the same person: what both want goes out as one call
-                places, asks = (*before[0], *places), (*before[1], *asks)
-            wanted[key] = places, asks
-    if not wanted:
+        at, wanted = call.places, call.asks
+        if not whole:
+            at = tuple(place for place in at if decisions[place].allowed)
+            wanted = tuple(plan.asks[place] for place in at)
+        if not at:
+            continue
+        key = call.source, call.under or plan.subjects[call.role]
+        before = asks.setdefault(key, wanted)
+        if before is wanted:
+            places.append(at)
+        else:  # two roles are the same person: what both want of a source goes out as one call
+            number = list(asks).index(key)
+            asks[key], places[number] = (*before, *wanted), (*places[number], *at)
+    if not asks:
         return {}
-    said = await runtime.sources.gather({key: asks for key, (_, asks) in wanted.items()}, deadline, now)
+    said = await runtime.sources.gather(asks, deadline, now)
     replies: dict[int, Reply] = {}
-    for (places, _), of in zip(wanted.values(), said.values(), strict=True):
-        replies.update(zip(places, of, strict=True))
+    for at, of in zip(places, said.values(), strict=True):
+        replies.update(zip(at, of, strict=True))
     if plan.documents:
         for number in range(MOST_OTHERS):
             replies |= await _pull_by_another(plan, replies, number, deadline, now, runtime)

@@ -3,7 +3,7 @@
 import pytest
 
 from policies import ConsentState, Decision, Ground, GroundKind, ReasonCode
-from policies.rejudge import consents_of, distinct, rejudge
+from policies.rejudge import are_allowed, consents_of, distinct, rejudge
 
 
 def by_consent(consent_id: str = "cns_1") -> Decision:
@@ -79,3 +79,14 @@ def test_decisions_are_told_apart_as_objects():
     assert list(distinct((one,) * 40)) == [one]
     assert [id(each) for each in distinct((one, other, one, REFUSED))] == [id(one), id(other), id(REFUSED)]
     assert list(distinct(())) == []
+
+
+def test_one_refusal_among_many_is_seen():
+    """Wherever it stands, and also where all share one decision."""
+    one = by_consent()
+
+    assert are_allowed((one,) * 40)
+    assert are_allowed(())
+    assert not are_allowed((*(one,) * 39, REFUSED))
+    assert not are_allowed((REFUSED, *(one,) * 39))
+    assert not are_allowed((REFUSED,) * 3)
