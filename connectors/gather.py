@@ -52,6 +52,7 @@ _NOT_A_SOURCES = FILLED | {
 }
 """Outcomes that no source can know of."""
 
+_TICK = 0.001  # seconds: uvloop counts in milliseconds, and a sum of two such numbers may be a hair above the third
 _ALL_FOUND, _ALL_RECORDS = {Found}, {Record}
 _record_of, _mark_of = attrgetter("record"), attrgetter("mark")
 # Looking a member up costs more than comparing with it.
@@ -333,7 +334,7 @@ async def _ask(
             return replies, False
         log.error("source.defect", source=desk.source.id, defect="replies do not match the asks")
     except asyncio.CancelledError:
-        if loop.time() < until:
+        if loop.time() < until - _TICK:
             raise
         task.uncancel()
         return [_TIMEOUT] * len(asks), True
