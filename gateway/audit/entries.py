@@ -5,7 +5,6 @@ Canonical here: keys sorted, no white space, UTF-8, no floating point: for such 
 
 import hmac
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -25,7 +24,6 @@ UNDER_SUBJECT = b"\x02"
 """How a private part begins that only its subject's key opens."""
 _RESOLUTION, _RECEIPT = "res_", "rcp_"
 _FINDING_KEY = 32  # characters: 128 bits
-_SUBJECT, _SUBJECTS = b'"subject":', b',"subjects":'
 _SALTS = RandomChunks(SALT_BYTES)
 
 
@@ -159,18 +157,6 @@ def subjects_of(leaf: Mapping[str, Any]) -> set[str]:
     refs = {leaf.get("subject"), *refs, *under}
     refs.discard(None)
     return refs
-
-
-def subjects_in(leaf: bytes) -> set[str]:
-    """`subjects_of` a leaf as it is logged, at a tenth of the price of reading it whole.
-
-    Its keys stand in order, so what is wanted is at its end. An end that is no document by itself stood deeper.
-    """
-    start = leaf.rfind(_SUBJECTS)
-    if start > 0 and _SUBJECT not in leaf:
-        with suppress(orjson.JSONDecodeError):
-            return subjects_of(orjson.loads(b"{" + leaf[start + 1 :]))
-    return subjects_of(orjson.loads(leaf))
 
 
 def owner_of(leaf: Mapping[str, Any]) -> str | None:

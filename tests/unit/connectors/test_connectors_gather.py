@@ -500,3 +500,10 @@ async def test_a_call_dropped_from_the_queue_is_made_anew_when_wanted_again(
 
     assert reasons(dropped["civil", second]) == ["timeout"]
     assert [reasons(replies) for each in results for replies in each.values()] == [["person.name"]] * 2
+
+
+async def test_keys_come_back_in_the_order_they_were_asked(person: Subject, ask: Any, now: datetime) -> None:
+    """Whoever asks may go through the replies beside what was asked, without looking a key up."""
+    wanted = {(source, person): [ask()] for source in ("tax", "civil", "land")}
+
+    assert list(await Gatherer({}, {}).gather(wanted, deadline(), now)) == list(wanted)

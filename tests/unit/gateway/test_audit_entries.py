@@ -11,15 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.audit.entries import (
-    canonical,
-    finding_key,
-    make_entry,
-    open_private,
-    rfc3339,
-    subjects_in,
-    subjects_of,
-)
+from gateway.audit.entries import canonical, finding_key, make_entry, open_private, rfc3339
 from gateway.errors import CannotOpen
 from gateway.records import EntryKind
 from gateway.security import Envelope, KeyRing, Pseudonyms
@@ -35,25 +27,6 @@ JSON = st.recursive(
         st.lists(children) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), children)
     ),
     max_leaves=20,
-)
-
-
-REF = st.sampled_from(["sub_1", "sub_2", "sub_3"])
-WORD = st.sampled_from(["subject", "subjects", ',"subjects":', '"subject":', "under", "asks", "v"])
-# Leaves that name subjects, with the words that name them standing in deeper places and in texts, too.
-LEAF = st.fixed_dictionaries(
-    {"id": st.text(max_size=3) | WORD},
-    optional={
-        "subject": REF,
-        "subjects": st.lists(REF, max_size=3) | st.dictionaries(st.text(max_size=3) | WORD, REF, max_size=3),
-        "under": st.dictionaries(st.text(max_size=3) | WORD, st.lists(REF, max_size=2), max_size=2),
-        "asks": st.recursive(
-            REF | WORD, lambda inner: st.lists(inner) | st.dictionaries(WORD, inner), max_leaves=6
-        ),
-        "v": st.recursive(
-            REF | WORD, lambda inner: st.lists(inner) | st.dictionaries(WORD, inner), max_leaves=6
-        ),
-    },
 )
 
 
@@ -210,25 +183,3 @@ def test_nobody_is_remembered_by_what_finds_them() -> None:
     assert digest != finding_key("actor", "2026-17", pseudonyms.fingerprint)
     del pseudonyms
     assert seen() is None
-
-
-@given(LEAF)
-def test_whom_a_leaf_is_about_is_read_from_its_end(leaf: dict[str, Any]) -> None:
-    """As from the whole of it, wherever else the same words stand."""
-    assert subjects_in(canonical(leaf)) == subjects_of(leaf)
-
-
-@pytest.mark.parametrize(
-    "leaf",
-    [
-        {"subjects": {"applicant": "sub_1"}, "v": 1},  # first of all
-        {"id": "x", "subjects": {"applicant": "sub_1"}, "under": {"applicant": ["sub_2"]}, "v": 1},
-        {"id": "x", "subjects": {"applicant": "sub_1"}, "v": {"a": 1, "subjects": {"spouse": "sub_9"}}},
-        {"id": ',"subjects":{"spouse":"sub_9"}}', "subject": "sub_1"},
-        {"id": "x", "subject": "sub_1", "subjects": ["sub_2"]},
-        {"id": "x", "v": 1},
-    ],
-)
-def test_the_end_of_a_leaf_is_not_mistaken(leaf: dict[str, Any]) -> None:
-    """What stands deeper, or within a text, names nobody."""
-    assert subjects_in(canonical(leaf)) == subjects_of(leaf) <= {"sub_1", "sub_2"}
