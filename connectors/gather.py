@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from connectors.breaker import Breaker, BreakerState
+from connectors.by_identity import ByIdentity
 from connectors.errors import SourceFault
 from connectors.maintenance import in_maintenance
 from connectors.protocol import Connector, Found, Record, Reply
@@ -230,7 +231,7 @@ class Gatherer:
             return self._refused(source_id, _MAINTENANCE)
         if moment >= deadline:
             return _TIMEOUT
-        wanted, unique = _distinct(asks)
+        wanted, unique = _distinct_asks.of(asks)
         flight = desk.joinable(subject, wanted)
         if flight is not None:
             return flight
@@ -365,6 +366,9 @@ def _distinct(asks: Sequence[Ask]) -> tuple[Wanted, Sequence[Ask]]:
         return marks, asks
     unique = dict(zip(marks, asks, strict=True))
     return tuple(unique), tuple(unique.values())
+
+
+_distinct_asks = ByIdentity(_distinct)
 
 
 def _dealt(asks: Sequence[Ask], boarded: _Flight | Missing) -> Sequence[Reply]:

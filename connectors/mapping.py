@@ -6,8 +6,9 @@ any other is the name of a key or column, taken whole.
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
+from connectors.by_identity import ByIdentity
 from connectors.errors import BadConfiguration, SourceBroken
 from connectors.protocol import Found, Record, Reply
 from field_registry import Ask, Item, Missing, OutcomeCode
@@ -20,8 +21,6 @@ AMBIGUOUS = Missing(OutcomeCode.identity_ambiguous)
 NOT_ROWS = Missing(OutcomeCode.invalid_value, "the source does not hold a list of rows here")
 
 Pointer = tuple[str, ...]
-
-_ROWS = Datatype.rows  # looking a member up costs more than comparing with it
 
 
 @lru_cache(maxsize=8192)
@@ -40,13 +39,6 @@ def compile_pointer(text: str) -> Pointer:
     if not text.startswith("/"):
         return (text,)
     return tuple(step.replace("~1", "/").replace("~0", "~") for step in text[1:].split("/"))
-
-
-@lru_cache(maxsize=8192)
-def _parted(attribute: str) -> tuple[Pointer, Pointer]:
-    """The way to where an attribute stands, and the last step; none for the record itself."""
-    pointer = compile_pointer(attribute)
-    return pointer[:-1], pointer[-1:]
 
 
 def look_up(node: Any, pointer: Pointer) -> Any:
@@ -73,20 +65,49 @@ def every(asks: Sequence[Ask], missing: Missing) -> list[Reply]:
     return [missing] * len(asks)
 
 
+class _Step(NamedTuple):
+    """Where the answer to one ask stands. `around`: which of a reading's ways leads to the object that it stands in.
+
+    `leaf`: its key there, none for that object itself. `rows`: the ask, where it is one for rows.
+    """
+
+    around: int
+    leaf: Pointer
+    rows: Ask | None
+
+
+class _Reading(NamedTuple):
+    """How the asks of one call are read. `ways`: to the objects they stand in, each once; mostly there is but one."""
+
+    ways: tuple[Pointer, ...]
+    steps: tuple[_Step, ...]
+
+
+def _reading(asks: Sequence[Ask]) -> _Reading:
+    ways: dict[Pointer, int] = {}
+    steps = []
+    for ask in asks:
+        pointer = compile_pointer(ask.binding.attribute)
+        around = ways.setdefault(pointer[:-1], len(ways))
+        steps.append(_Step(around, pointer[-1:], ask if ask.item.datatype is Datatype.rows else None))
+    return _Reading(tuple(ways), tuple(steps))
+
+
+_readings = ByIdentity(_reading)
+
+
 def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) -> list[Reply]:
     """One reply per ask from one record (a dict)."""
+    ways, steps = _readings.of(asks)
+    nodes = [look_up(record, way) for way in ways]
     replies: list[Reply] = []
-    around: Pointer | None = None
-    node: Any = None
-    for ask in asks:
-        parent, leaf = _parted(ask.binding.attribute)
-        if parent != around:  # attributes mostly stand beside each other: one way down serves them all
-            around, node = parent, look_up(record, parent)
+    for around, leaf, rows in steps:
+        node = nodes[around]
         raw: Any = node.get(leaf[0]) if leaf and type(node) is dict else look_up(node, leaf)
         if (not raw or raw.isspace()) if type(raw) is str else is_empty(raw):  # mostly text: spared the call
             replies.append(EMPTY)
-        elif ask.item.datatype is _ROWS:
-            replies.append(rows_reply(raw, ask.columns, about))
+        elif rows is not None:
+            replies.append(rows_reply(raw, rows.columns, about))
         else:
             replies.append(Found(raw, about))
     return replies

@@ -63,4 +63,4 @@ def _reply(lines: Sequence[Line], ask: Ask, about: Record) -> Reply:
         return m.rows_reply(list(lines), ask.columns, about)
     if len(lines) > 1:
         return m.AMBIGUOUS
-    return m.replies_from(lines[0], (ask,), about)[0]
+    return m.replies_from(lines[0], [ask], about)[0]

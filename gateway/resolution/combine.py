@@ -3,7 +3,8 @@
 In this order: is the answer about the subject that was asked (else `wrong_subject`, and an alarm); is there a value
 (else the source's reason); is it a valid value of the item (else `invalid_value`); which source ranks first (a lower
 tier never replaces a higher one); do registers differ where the item says to compare (else `conflict`).
-Pure, and independent of the order in which the sources answered.
+Pure, and independent of the order in which the sources answered. Replies are read once (`read`); what they came to may
+be combined again under decisions that allow less.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,19 +34,37 @@ _LONGEST_STAMP = 40
 _REGISTERS = frozenset({Tier.A, Tier.B})
 
 
+Answer = Value | Missing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Readings:
+    """What the replies say, each read once. `answers`: one per ask, in the order of the plan.
+
+    `alarms`: sources that answered about somebody else, in order of their ids.
+    """
+
+    answers: Sequence[Answer]
+    alarms: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Combined:
     """One answer per (role, item) that was wanted.
 
-    `found`: what forms are filled from. `chosen`: which ask each answer comes from; absent when none was possible.
-    `alarms`: sources that answered about somebody else, in order of their ids. `beside`: what registers said beside
-    the record.
+    `readings`: what it was chosen from. `found`: what forms are filled from. `chosen`: which ask each answer comes
+    from; absent when none was possible. `beside`: what registers said beside the record.
     """
 
-    found: Mapping[Key, Value | Missing]
+    readings: Readings
+    found: Mapping[Key, Answer]
     chosen: Mapping[Key, int]
-    alarms: tuple[str, ...]
     beside: tuple["BesideProfile", ...] = ()
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Sources that answered about somebody else."""
+        return self.readings.alarms
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +76,37 @@ class BesideProfile:
     differs: bool
 
 
-def combine(
+def read(
     plan: Plan, decisions: Sequence[Decision], replies: Mapping[int, Reply], retrieved_at: datetime
-) -> Combined:
-    """One answer per wanted (role, item). `replies`: by the ask's place in the plan; refused asks have none."""
+) -> Readings:
+    """What each ask came to. `replies`: by the ask's place in the plan; refused asks have none."""
     reading = _Reading(plan, decisions, retrieved_at)
-    found: dict[Key, Value | Missing] = dict(plan.known)
-    rivals: dict[Key, list[tuple[int, Value | Missing]]] = {}
+    answers: list[Answer] = [_NO_REPLY] * len(plan.asks)
     for call in plan.asking.calls:
-        answers = reading.answers(call, replies)
-        found.update(zip(call.keys, answers, strict=True))
+        reading.read(call, replies, answers)
+    return Readings(answers, tuple(sorted(reading.alarms)))
+
+
+def less_refused(readings: Readings, decisions: Sequence[Decision]) -> Readings:
+    """The same under decisions that allow less. Alarms stay: they tell of the source and show nothing of the person."""
+    answers = [
+        answer if decision.allowed else _refused(decision)
+        for answer, decision in zip(readings.answers, decisions, strict=True)
+    ]
+    return Readings(answers, readings.alarms)
+
+
+def combine(plan: Plan, readings: Readings) -> Combined:
+    """One answer per wanted (role, item)."""
+    answers = readings.answers
+    found: dict[Key, Answer] = dict(plan.known)
+    rivals: dict[Key, list[tuple[int, Answer]]] = {}
+    for call in plan.asking.calls:
+        found.update(zip(call.keys, map(answers.__getitem__, call.places), strict=True))
         if plan.asking.rival_keys:
-            for key, place, answer in zip(call.keys, call.places, answers, strict=True):
+            for key, place in zip(call.keys, call.places, strict=True):
                 if key in plan.asking.rival_keys:
-                    rivals.setdefault(key, []).append((place, answer))
+                    rivals.setdefault(key, []).append((place, answers[place]))
     chosen = plan.asking.place_of
     beside: list[BesideProfile] = []
     if rivals:
@@ -78,7 +114,11 @@ def combine(
         for key, each in rivals.items():
             chosen[key], found[key] = _best(plan, each)
             beside += _beside_profile(plan, key, each, found[key])
-    return Combined(found, chosen, tuple(sorted(reading.alarms)), tuple(beside))
+    return Combined(readings, found, chosen, tuple(beside))
+
+
+def _refused(decision: Decision) -> Missing:
+    return Missing(outcome_of(decision.reason), decision.reason)
 
 
 class _Reading:
@@ -91,36 +131,34 @@ class _Reading:
         self._retrieved_at = retrieved_at
         self.alarms: set[str] = set()
 
-    def answers(self, call: Call, replies: Mapping[int, Reply]) -> list[Value | Missing]:
-        """The answer to each ask of one call, in order."""
-        answers: list[Value | Missing] = []
+    def read(self, call: Call, replies: Mapping[int, Reply], answers: list[Answer]) -> None:
+        """Put the answer to each ask of one call into its place."""
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
         for place, read in zip(call.places, call.readers, strict=True):
             if not self._are_allowed and not (decision := self._decisions[place]).allowed:
-                answers.append(Missing(outcome_of(decision.reason), decision.reason))
+                answers[place] = _refused(decision)
                 continue
             reply = replies.get(place, _NO_REPLY)
             if isinstance(reply, Missing):
-                answers.append(reply)
+                answers[place] = reply
                 if reply.reason is OutcomeCode.wrong_subject:
                     self.alarms.add(call.source)
                 continue
             if reply.record is not judged:
                 judged, provenance = reply.record, self._provenance(call, reply.record)
             if provenance is None:
-                answers.append(_WRONG_SUBJECT)
+                answers[place] = _WRONG_SUBJECT
                 continue
             try:
                 value = read(reply.raw)
             except NotNormal:
-                answers.append(_INVALID)
+                answers[place] = _INVALID
             except Exception:  # noqa: BLE001  (a defect of ours; its field alone pays)
-                answers.append(_UNREADABLE)
+                answers[place] = _UNREADABLE
             else:
-                answers.append(_EMPTY if value is None else Value(value, provenance))
-        return answers
+                answers[place] = _EMPTY if value is None else Value(value, provenance)
 
     def _provenance(self, call: Call, record: Record) -> Provenance | None:
         """Where the record's values come from; None when the record is somebody else's."""
@@ -165,13 +203,13 @@ def _read_day(recorded_at: object) -> date | None:
     return date.fromisoformat(day) if day else None
 
 
-def _best(plan: Plan, answers: Sequence[tuple[int, Value | Missing]]) -> tuple[int, Value | Missing]:
+def _best(plan: Plan, answers: Sequence[tuple[int, Answer]]) -> tuple[int, Answer]:
     """The answer that counts, with the place of its ask.
 
     The first value in order of tier and rank; where there is none, the first reason in that order.
     """
 
-    def trust(candidate: tuple[int, Value | Missing]) -> tuple[bool, Tier, int, int]:
+    def trust(candidate: tuple[int, Answer]) -> tuple[bool, Tier, int, int]:
         place, answer = candidate
         binding = plan.asks[place].binding
         return not isinstance(answer, Value), plan.compiled.tiers[binding.source], binding.rank, place
@@ -184,7 +222,7 @@ def _best(plan: Plan, answers: Sequence[tuple[int, Value | Missing]]) -> tuple[i
 
 
 def _beside_profile(
-    plan: Plan, key: Key, answers: Sequence[tuple[int, Value | Missing]], best: Value | Missing
+    plan: Plan, key: Key, answers: Sequence[tuple[int, Answer]], best: Answer
 ) -> Iterator[BesideProfile]:
     """What the register that counts said beside the record, if both know the item."""
     if not isinstance(best, Value) or best.provenance.tier not in _REGISTERS:
@@ -194,7 +232,7 @@ def _beside_profile(
             yield BesideProfile(key, best.provenance.source, kept.value != best.value)
 
 
-def _differ(answers: Sequence[tuple[int, Value | Missing]]) -> bool:
+def _differ(answers: Sequence[tuple[int, Answer]]) -> bool:
     """Whether two registers give different values. Rows are compared as they come."""
     registered = [
         answer.value

@@ -17,7 +17,6 @@ from typing import Any, Protocol
 
 import orjson
 
-from connectors.protocol import Reply
 from field_registry import Ask, OutcomeCode
 from field_registry.outcomes import FILLED
 from field_registry.transient import dataclass
@@ -41,7 +40,7 @@ from gateway.resolution.drafts import key_of_draft, seal_answer
 from gateway.resolution.identify import Identified
 from gateway.resolution.linked import Acquainted, acquaint, less_parted
 from gateway.resolution.plan import Plan
-from gateway.resolution.settle import Settled, narrow, settle
+from gateway.resolution.settle import Settled, narrow
 from gateway.resolution.shape import shape
 from gateway.runtime import Runtime
 from gateway.submissions.segments import segment_of_application
@@ -167,12 +166,11 @@ _path_of = attrgetter("path")
 _UNKNOWN = "There is no consent of the id given as number {}; it was not counted."
 
 
-async def note_release(
-    passage: Passage, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], runtime: Runtime
-) -> Released:
-    """The answer, once its outcome entry and draft are durable. Settled before the gate; again only if it narrows."""
+async def note_release(passage: Passage, settled: Settled, runtime: Runtime) -> Released:
+    """The answer, once its outcome entry and draft are durable. Settled once more only if the gate narrows it."""
     runtime.watch.require_current(sensitive=passage.plan.compiled.is_sensitive)
-    settled = _begun_again(settle(passage.plan, decisions, replies, passage.now), passage)
+    decisions = settled.decisions
+    settled = _begun_again(settled, passage)
     ids = {
         "resolution": passage.id,
         "receipt": receipt_of(passage.id),
@@ -192,7 +190,7 @@ async def note_release(
         if judged is not decisions:
             rests = tuple(sorted(consents_of(judged)))
             lost = sum(was.allowed and not now.allowed for was, now in zip(decisions, judged, strict=True))
-            narrowed = _begun_again(narrow(settled, judged, replies, passage.now), passage)
+            narrowed = _begun_again(narrow(settled, judged, passage.now), passage)
             released = Released(passage.id, narrowed, _body(narrowed, passage, ids, runtime))
         return GateWrite(
             _outcome_entry(passage, released.settled, ids, runtime, discarded=lost),

@@ -21,6 +21,7 @@ from gateway.resolution.identify import identify
 from gateway.resolution.measure import measure
 from gateway.resolution.plan import Plan, make_plan
 from gateway.resolution.recalling import recall
+from gateway.resolution.settle import settle
 from gateway.runtime import Runtime
 from policies import Consent, Decision, Request
 from policies.decide import decide
@@ -47,8 +48,11 @@ async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
     passage, decisions = await note_intent(plan, who, judge, runtime)
     if command.again is not None:
         passage = await recall(passage, runtime)
-    replies = await pull(passage.plan, decisions, deadline, now, runtime)
-    released = await note_release(passage, decisions, replies, runtime)
+    # What sources said is let go of once it is settled: others are at work while this request's commit is waited for.
+    settled = settle(
+        passage.plan, decisions, await pull(passage.plan, decisions, deadline, now, runtime), now
+    )
+    released = await note_release(passage, settled, runtime)
 
     measure(released.settled, time.perf_counter() - begun, runtime.telemetry)
     return released

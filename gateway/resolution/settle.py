@@ -1,11 +1,10 @@
 """Steps 8 and 9 in one: from decisions and replies to one outcome per field, as often as decisions change.
 
-The second gate may find a consent withdrawn; then the same replies are settled again under the narrower decisions,
-and what lost its ground falls out everywhere at once.
+The second gate may find a consent withdrawn; then the same answers are combined again under the narrower decisions,
+and what lost its ground falls out everywhere at once. What sources said is not needed for that, and not kept.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 from connectors.protocol import Reply
@@ -13,7 +12,7 @@ from field_registry import OutcomeCode
 from field_registry.transient import dataclass
 from forms.fill import Filled, fill
 from forms.outcomes import Counts, FieldOutcome, counts
-from gateway.resolution.combine import Combined, combine
+from gateway.resolution.combine import Combined, Readings, combine, less_refused, read
 from gateway.resolution.plan import Plan
 from policies import Decision
 
@@ -51,14 +50,15 @@ def settle(
     plan: Plan, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], now: datetime
 ) -> Settled:
     """One outcome per field under these decisions. A refused ask gives its reason, whatever its source said."""
-    combined = combine(plan, decisions, replies, now)
+    return _settled(plan, decisions, read(plan, decisions, replies, now), now)
+
+
+def narrow(settled: Settled, decisions: tuple[Decision, ...], now: datetime) -> Settled:
+    """The same answers under fewer decisions."""
+    return _settled(settled.plan, decisions, less_refused(settled.combined.readings, decisions), now)
+
+
+def _settled(plan: Plan, decisions: tuple[Decision, ...], readings: Readings, now: datetime) -> Settled:
+    combined = combine(plan, readings)
     filled = fill(plan.compiled.lines, combined.found, visible=plan.visible, answers=plan.answers, now=now)
     return Settled(plan, decisions, combined, filled, counts(filled.outcomes))
-
-
-def narrow(
-    settled: Settled, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], now: datetime
-) -> Settled:
-    """The same replies under fewer decisions. Alarms stay: they tell of the source, and show nothing of the person."""
-    again = settle(settled.plan, decisions, replies, now)
-    return replace(again, combined=replace(again.combined, alarms=settled.combined.alarms))

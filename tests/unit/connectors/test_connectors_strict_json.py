@@ -96,6 +96,18 @@ def test_depth_is_allowed_up_to_the_limit() -> None:
         parse_json(b"[" + body + b"]")
 
 
+@pytest.mark.parametrize("allowed", [b'{"a":' * 63 + b"{}" + b"}" * 63, b'[{"a":' * 32 + b"1" + b"}]" * 32])
+@pytest.mark.parametrize("around", [(b'{"a":', b"}"), (b"[", b"]")])
+def test_one_level_more_than_the_limit_is_refused_however_it_is_made(
+    allowed: bytes, around: tuple[bytes, bytes]
+) -> None:
+    """The limit in as few colons and brackets as there can be; one more is too deep."""
+    parse_json(allowed)
+
+    with pytest.raises(SourceBroken):
+        parse_json(allowed.join(around))
+
+
 @pytest.mark.parametrize(
     "text", ['{"n":123456789012345678901234567890}', "[1.2345678901234568e+29,2.5]", "[1e2]"]
 )

@@ -33,7 +33,7 @@ from gateway.records import (
 )
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
-from gateway.resolution.gates import Passage, note_intent
+from gateway.resolution.gates import Passage, Released, note_intent, note_release
 from gateway.resolution.identify import Identified
 from gateway.resolution.pipeline import SourcePool
 from gateway.resolution.plan import Plan, make_plan
@@ -237,6 +237,16 @@ class Bench:
         """Everything known once sources have said that."""
         plan = self.plan(form, **changes)
         return settle(plan, self.decisions(plan, **(decide or {})), self.replies(plan, said), self.now)
+
+    async def release(
+        self,
+        passage: Passage,
+        decisions: tuple[Decision, ...],
+        replies: Mapping[int, Reply],
+        runtime: Runtime,
+    ) -> Released:
+        """What leaves through the second gate once sources have said that."""
+        return await note_release(passage, settle(passage.plan, decisions, replies, passage.now), runtime)
 
     @staticmethod
     def no_end(stored: Any) -> Any:

@@ -12,7 +12,7 @@ from connectors.protocol import Found, Record, Reply
 from field_registry import Missing, OutcomeCode, Provenance, Tier, Value
 from field_registry.errors import NotNormal
 from forms.definition import Field
-from gateway.resolution.combine import Combined, combine
+from gateway.resolution.combine import Combined, combine, read
 from policies import ReasonCode
 
 NAME = Field("name", "姓名", item="person.name")
@@ -24,7 +24,7 @@ CIVIL, LICENCE, PROFILE = ("civil", "person.name"), ("licence", "person.name"), 
 def combined(bench: Any, fields: tuple[Field, ...], said: Mapping[Any, Reply], **decide: Any) -> Combined:
     """What comes of these fields once sources have said that."""
     plan = bench.plan(bench.form(*fields))
-    return combine(plan, bench.decisions(plan, **decide), bench.replies(plan, said), bench.now)
+    return combine(plan, read(plan, bench.decisions(plan, **decide), bench.replies(plan, said), bench.now))
 
 
 def the_one(answers: Combined) -> object:
@@ -170,7 +170,7 @@ def test_a_tier_outranks_a_rank(bench: Any) -> None:
     said = {CIVIL: bench.found("甲"), LICENCE: bench.found("乙"), PROFILE: bench.found("丙")}
     replies = bench.replies(upside_down, said)
 
-    answers = combine(upside_down, bench.decisions(upside_down), replies, bench.now)
+    answers = combine(upside_down, read(upside_down, bench.decisions(upside_down), replies, bench.now))
 
     assert the_one(answers) == "甲"
 
@@ -241,7 +241,7 @@ def test_the_order_of_replies_changes_nothing(bench: Any) -> None:
     decisions = bench.decisions(plan)
 
     seen = [
-        combine(plan, decisions, {place: replies[place] for place in order}, bench.now)
+        combine(plan, read(plan, decisions, {place: replies[place] for place in order}, bench.now))
         for order in permutations(replies)
     ]
 
@@ -285,7 +285,7 @@ def test_a_reader_may_refuse(bench: Any) -> None:
     plan = replace(plan, asking=replace(plan.asking, calls=(replace(call, readers=(refuse,)),)))
     replies = bench.replies(plan, {"person.sex": bench.found("secret")})
 
-    assert combine(plan, bench.decisions(plan), replies, bench.now).found == {
+    assert combine(plan, read(plan, bench.decisions(plan), replies, bench.now)).found == {
         ("applicant", "person.sex"): Missing(OutcomeCode.invalid_value)
     }
 
@@ -298,7 +298,8 @@ def test_a_list_without_rows_is_empty(bench: Any, nothing: object) -> None:
 
     def found(profile: Reply) -> object:
         said = {("civil", "person.children"): bench.found(nothing), ("profile", "person.children"): profile}
-        return the_one(combine(plan, bench.decisions(plan), bench.replies(plan, said), bench.now))
+        replies = bench.replies(plan, said)
+        return the_one(combine(plan, read(plan, bench.decisions(plan), replies, bench.now)))
 
     assert found(bench.found(rows)) == rows
     assert found(bench.found([])) is OutcomeCode.empty_at_source

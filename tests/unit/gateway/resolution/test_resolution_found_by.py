@@ -9,7 +9,6 @@ from gateway.audit.entries import finding_key, make_entry
 from gateway.audit.log import AuditLog
 from gateway.records import Caller, Draft, EntryKind, GateRequest, GateWrite
 from gateway.resolution.drafts import key_of_draft, read_answer, seal_answer
-from gateway.resolution.gates import note_release
 from gateway.runtime import Runtime
 
 NAME = Field("name", "姓名", item="person.name")
@@ -20,7 +19,7 @@ async def test_an_intent_is_found_by_officer_and_case(bench: Any, ledger: Any, r
     plan = bench.plan(bench.form(NAME))
     decisions = bench.decisions(plan)
     await bench.intent(plan, decisions, runtime)
-    await note_release(bench.passage(plan), decisions, {}, runtime)
+    await bench.release(bench.passage(plan), decisions, {}, runtime)
 
     intent, outcome = (write.entry for write in ledger.writes)
     assert intent.actor_key == finding_key("actor", " clerk-17 ", runtime.fingerprint)
@@ -37,7 +36,7 @@ async def test_officers_and_cases_do_not_meet(runtime: Runtime) -> None:
 async def test_a_receipt_is_its_resolution_by_another_name(bench: Any, ledger: Any, runtime: Runtime) -> None:
     """In the answer and in the entry: whoever holds a printed form can be led to everything behind it."""
     plan = bench.plan(bench.form(NAME))
-    released = await note_release(bench.passage(plan), bench.decisions(plan), {}, runtime)
+    released = await bench.release(bench.passage(plan), bench.decisions(plan), {}, runtime)
 
     assert orjson.loads(released.body)["receipt"]["id"] == "rcp_1"
     assert orjson.loads(ledger.writes[-1].entry.leaf)["receipt"] == "rcp_1"

@@ -12,7 +12,6 @@ from forms.definition import Field
 from gateway.audit.entries import open_private
 from gateway.records import EntryKind
 from gateway.resolution.drafts import open_answer
-from gateway.resolution.gates import note_release
 from gateway.runtime import Runtime
 from policies import ConsentState, Decision, Ground, GroundKind, ReasonCode
 
@@ -93,7 +92,9 @@ async def test_entries_hold_nothing_personal(bench: Any, ledger: Any, runtime: R
     plan = bench.plan(bench.form(NAME))
     passage, decisions = bench.passage(plan), bench.decisions(plan)
     await bench.intent(plan, decisions, runtime)
-    await note_release(passage, decisions, bench.replies(plan, {"person.name": bench.found("张三")}), runtime)
+    await bench.release(
+        passage, decisions, bench.replies(plan, {"person.name": bench.found("张三")}), runtime
+    )
 
     for write in ledger.writes:
         text = write.entry.leaf.decode()
@@ -171,7 +172,7 @@ async def test_a_duty_needs_no_consent(bench: Any, ledger: Any, runtime: Runtime
     passage, decisions = bench.passage(plan), bench.decisions(plan, ground=bench.by_duty)
 
     judged = await bench.intent(plan, decisions, runtime)
-    released = await note_release(passage, judged, replied(bench, plan), runtime)
+    released = await bench.release(passage, judged, replied(bench, plan), runtime)
 
     assert ledger.locks == [(), ()]
     assert [write.use for write in ledger.writes] == [(), ()]
@@ -185,7 +186,7 @@ async def test_a_duty_needs_no_consent(bench: Any, ledger: Any, runtime: Runtime
 async def test_the_answer_is_what_was_sealed(bench: Any, ledger: Any, runtime: Runtime) -> None:
     """The draft holds the answer byte for byte, for as long as the settings say, and the consents it rests on."""
     plan = bench.plan(bench.form(SEX))
-    released = await note_release(bench.passage(plan), bench.decisions(plan), replied(bench, plan), runtime)
+    released = await bench.release(bench.passage(plan), bench.decisions(plan), replied(bench, plan), runtime)
     draft = ledger.writes[-1].draft
 
     assert open_answer(draft.sealed, "res_1", runtime.sealer) == released.body
@@ -201,7 +202,7 @@ async def test_an_outcome_entry_tells_what_came_of_every_field(
 ) -> None:
     """Every path stands under its outcome, and the answer names its entry and receipt."""
     decisions = bench.decisions(couple, grounds={"spouse": bench.by_duty})
-    released = await note_release(bench.passage(couple), decisions, replied(bench, couple), runtime)
+    released = await bench.release(bench.passage(couple), decisions, replied(bench, couple), runtime)
     told, receipt = leaf(ledger), orjson.loads(released.body)["receipt"]
 
     assert ledger.writes[-1].entry.kind is EntryKind.outcome
@@ -220,7 +221,7 @@ async def test_a_consent_withdrawn_between_the_gates_withholds_everything_of_it(
     judged = await bench.intent(plan, bench.decisions(plan), runtime)
     ledger.standings["cns_a"] = bench.standing(ConsentState.withdrawn)
 
-    released = await note_release(passage, judged, replies, runtime)
+    released = await bench.release(passage, judged, replies, runtime)
     write, told = ledger.writes[-1], leaf(ledger)
     draft = open_answer(write.draft.sealed, "res_1", runtime.sealer)
 
@@ -240,7 +241,7 @@ async def test_a_withdrawal_costs_only_what_rested_on_it(
     ledger.standings["cns_b"] = bench.standing(ConsentState.withdrawn)
     decisions = bench.decisions(couple, grounds={"spouse": BY_SPOUSE})
 
-    released = await note_release(bench.passage(couple), decisions, replied(bench, couple), runtime)
+    released = await bench.release(bench.passage(couple), decisions, replied(bench, couple), runtime)
 
     assert {path: field["outcome"] for path, field in fields_of(released).items()} == {
         "sex": "filled",
@@ -260,7 +261,7 @@ async def test_the_use_taken_at_the_first_gate_opens_the_second(
     passage = bench.passage(plan)
 
     judged = await bench.intent(plan, bench.decisions(plan), runtime)
-    released = await note_release(passage, judged, replied(bench, plan), runtime)
+    released = await bench.release(passage, judged, replied(bench, plan), runtime)
 
     assert fields_of(released)["sex"]["outcome"] == "filled"
     assert (ledger.writes[-1].use, ledger.standings["cns_a"].uses_left) == ((), 0)
@@ -270,7 +271,7 @@ async def test_nothing_is_settled_twice_without_need(bench: Any, ledger: Any, ru
     """When every ground still stands, the answer made before the gate is the one that leaves."""
     plan = bench.plan(bench.form(SEX))
     decisions = bench.decisions(plan)
-    released = await note_release(bench.passage(plan), decisions, replied(bench, plan), runtime)
+    released = await bench.release(bench.passage(plan), decisions, replied(bench, plan), runtime)
 
     assert released.settled.decisions is decisions
 
@@ -280,7 +281,7 @@ async def test_an_alarm_is_in_the_entry(bench: Any, ledger: Any, runtime: Runtim
     plan = bench.plan(bench.form(SEX))
     replies = bench.replies(plan, {"person.sex": bench.found("1", echo=bench.bob["id_no"])})
 
-    released = await note_release(bench.passage(plan), bench.decisions(plan), replies, runtime)
+    released = await bench.release(bench.passage(plan), bench.decisions(plan), replies, runtime)
 
     assert fields_of(released)["sex"]["outcome"] == OutcomeCode.wrong_subject
     assert leaf(ledger)["alarms"] == ["civil"]
@@ -292,7 +293,7 @@ async def test_an_alarm_outlives_the_consent(bench: Any, ledger: Any, runtime: R
     replies = bench.replies(plan, {"person.sex": bench.found("1", echo=bench.bob["id_no"])})
     ledger.standings["cns_a"] = bench.standing(ConsentState.withdrawn)
 
-    released = await note_release(bench.passage(plan), bench.decisions(plan), replies, runtime)
+    released = await bench.release(bench.passage(plan), bench.decisions(plan), replies, runtime)
 
     assert fields_of(released)["sex"]["outcome"] == OutcomeCode.no_ground
     assert leaf(ledger)["alarms"] == ["civil"]

@@ -5,7 +5,6 @@ from typing import Any
 from forms.definition import Field
 from gateway.http.schemas.resolutions import ResolveBody
 from gateway.records import Actor
-from gateway.resolution.gates import note_release
 from gateway.runtime import Runtime
 
 NAME = Field("name", "姓名", item="person.name")
@@ -23,7 +22,7 @@ async def test_what_left_is_not_shown(bench: Any, runtime: Runtime) -> None:
     plan = bench.plan(bench.form(NAME, NOTE), answers={"note": TYPED})
     passage = bench.passage(plan, answers={"note": TYPED})
     replies = bench.replies(plan, {"person.name": bench.found(FOUND)})
-    released = await note_release(passage, bench.decisions(plan), replies, runtime)
+    released = await bench.release(passage, bench.decisions(plan), replies, runtime)
 
     shown = f"{plan} {passage} {released}"
 

@@ -8,7 +8,7 @@ import pytest
 
 from field_registry import Missing, OutcomeCode
 from forms.definition import Field
-from gateway.resolution.settle import Settled, settle
+from gateway.resolution.settle import Settled, narrow, settle
 from policies import ReasonCode
 
 NAME = Field("name", "姓名", item="person.name")
@@ -97,7 +97,7 @@ def test_a_field_that_was_not_asked_names_nobody(bench: Any, twin: Field) -> Non
 
 
 def test_narrower_decisions_empty_everything_that_rested_on_them(bench: Any) -> None:
-    """The same replies, settled again with one consent less: its fields fall out, the others stay."""
+    """The same answers, combined again with one consent less: its fields fall out, the others stay."""
     plan = bench.plan(
         bench.form(NAME, replace(NAME, path="again"), SPOUSE),
         subjects={"applicant": bench.ann, "spouse": bench.bob},
@@ -112,11 +112,13 @@ def test_narrower_decisions_empty_everything_that_rested_on_them(bench: Any) -> 
         for ask, decision in zip(plan.asks, decisions, strict=True)
     )
 
-    before, after = (settle(plan, each, replies, bench.now) for each in (decisions, narrower))
+    before = settle(plan, decisions, replies, bench.now)
+    after = narrow(before, narrower, bench.now)
 
     assert set(values(before)) == {"name", "again", "spouse.name"}
     assert set(values(after)) == {"spouse.name"}
     assert outcomes(after)["name"] is outcomes(after)["again"] is OutcomeCode.no_ground
+    assert after.filled == settle(plan, narrower, replies, bench.now).filled
 
 
 def test_a_bad_cell_costs_itself(bench: Any) -> None:
