@@ -48,7 +48,7 @@ async def resolve(command: ResolveCommand, runtime: Runtime) -> Released:
     passage, decisions = await note_intent(plan, who, judge, runtime)
     if command.again is not None:
         passage = await recall(passage, runtime)
-    # What sources said is let go of once it is settled: others are at work while this request's commit is waited for.
+    # What sources said goes once it is settled: nobody needs it while the commit is waited for.
     settled = settle(
         passage.plan, decisions, await pull(passage.plan, decisions, deadline, now, runtime), now
     )
