@@ -1,10 +1,9 @@
 """What goes to a source over HTTP and what comes back, as values. Neither ever shows its content."""
 
-from field_registry.transient import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class HttpRequest:
+class HttpRequest(Struct, frozen=True):
     """One request, ready to send. `is_read`: asking twice changes nothing at the source, so it may be retried."""
 
     method: str
@@ -18,8 +17,7 @@ class HttpRequest:
         return f"HttpRequest({self.method} …)"
 
 
-@dataclass(frozen=True, slots=True)
-class HttpAnswer:
+class HttpAnswer(Struct, frozen=True):
     """Status and whole body, never larger than the limit."""
 
     status: int

@@ -8,15 +8,16 @@ one reply for each: what the source said, or why it said nothing. It makes at mo
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from msgspec import Struct
+
 from field_registry import Ask, Missing, Source, Subject
-from field_registry.transient import dataclass
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """What a source says about the record as a whole.
 
     `echo`: the subject's identifier as the *answer* states it, None when the source does not repeat it; compared
@@ -32,8 +33,7 @@ class Record:
         return "Record(…)"
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What the source said for one ask, as it came: not normalised, not yet checked.
 
     `raw`: any JSON value; for a repeating item a list of mappings from item id to raw cell.

@@ -4,7 +4,8 @@ A subject is made only from a checked identifier; a bad one is refused with a se
 Two spellings of one identifier (15- and 18-digit resident IDs, full-width digits) make equal subjects.
 """
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from field_registry.words import Word
 
 
@@ -31,8 +32,7 @@ ID_TYPE_OF_KIND: dict[SubjectKind, str] = {
 """The identifier type of every kind that is not a person, which every source of that kind takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
+class Subject(Struct, frozen=True):
     """One person or thing, as registers look it up.
 
     `id_type`: GA/T 517 code for persons ("111", "414", "511" ...), else "uscc", "reg_no", "plate" or "project_code".

@@ -2,15 +2,15 @@
 
 from datetime import date, datetime
 
+from msgspec import Struct
+
 from field_registry.outcomes import OutcomeCode, Tier
-from field_registry.transient import dataclass
 
 Scalar = str | int | bool
 RowCells = dict[str, Scalar | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Provenance:
+class Provenance(Struct, frozen=True):
     """Where a value comes from.
 
     `recorded_at`: the day the register recorded it, None when it does not say.
@@ -23,8 +23,7 @@ class Provenance:
     retrieved_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A normalised value and where it comes from. `value` is JSON-ready: text, integer, boolean, or rows."""
 
     value: object
@@ -35,8 +34,7 @@ class Value:
         return f"Value(…, from {self.provenance.source})"
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(Struct, frozen=True):
     """Why there is no value. `detail` names what is wrong without repeating anybody's data."""
 
     reason: OutcomeCode

@@ -6,11 +6,13 @@ grounds or reads clocks: what may not be shown was never handed in.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from field_registry import Missing, OutcomeCode, Value
-from field_registry.transient import dataclass
 from forms.answers import is_blank, next_row, typed_rows
 from forms.bind import Line
 from forms.definition import Group
@@ -34,8 +36,7 @@ _EMPTY = Missing(OutcomeCode.empty_at_source)
 _ROW_NOT_MATCHED = Missing(OutcomeCode.not_found, "row_not_matched")
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(Struct, frozen=True):
     """The outcomes in form order (a group's slots row by row, where its first column stands) and what to say beside."""
 
     outcomes: tuple[FieldOutcome, ...]

@@ -4,14 +4,14 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from operator import attrgetter
 
+from msgspec import Struct
+
 from field_registry import OutcomeCode, Provenance
 from field_registry.outcomes import FILLED
-from field_registry.transient import dataclass
 from forms.definition import Field
 
 
-@dataclass(frozen=True, slots=True)
-class FieldOutcome:
+class FieldOutcome(Struct, frozen=True):
     """What happened to one slot.
 
     `path`: the slot's own ("children.0.name"); `field`: the field it is a slot of. `value`, `provenance`: set when and
@@ -48,8 +48,7 @@ class FieldOutcome:
         return f"FieldOutcome({self.path}, {self.outcome}, …)"
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(Struct, frozen=True):
     """How many slots ended how; `by_outcome` adds up to `fields`.
 
     M1 is `mapped` of `eligible`, M3 is `filled` of `eligible` (rates/1). `by_outcome` holds no zeros and is in the

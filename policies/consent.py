@@ -6,11 +6,12 @@ often, C8 item, and as it was when agreed to, C9 item refused.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from datetime import datetime, timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from field_registry import Ask
-from field_registry.transient import dataclass
 from field_registry.words import Word
 from policies.grounds import ReasonCode, Request
 from policies.scope import AgreedScope
@@ -43,8 +44,7 @@ _REASON_OF_STATE = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Frequency:
+class Frequency(Struct, frozen=True):
     """At most `count` uses in a window of `per`, which begins with the first use after the window before.
 
     `began`: of the window that was last begun, None before the first use. `used`: uses taken in it, so far.
@@ -69,8 +69,7 @@ class Frequency:
         return self.began is not None and now < self.began + self.per
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What changes about a consent: read fresh for every decision, never from a cache.
 
     `uses_left`: None is without limit. `frequency`: None where only the number of uses counts, if anything does.
@@ -83,8 +82,7 @@ class Standing:
     frequency: Frequency | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Consent:
+class Consent(Struct, frozen=True):
     """What a person agreed to, as far as decisions need it. The full record lives in `gateway.consents`.
 
     `subject_key`: blind index of the subject whose data it is about. `purpose`, `form`: form None covers every form of
@@ -107,8 +105,7 @@ class Consent:
     data_life: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """Whether, and if not, the first test that fails."""
 
     covers: bool

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from field_registry.words import Word
 
 
@@ -45,8 +46,7 @@ class ReasonCode(Word):
     """The person says that the value is wrong, and nobody has answered yet."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What a release stands on. `id`: the consent's id, or the duty-list code. `citation`: the law, for duties."""
 
     kind: GroundKind
@@ -54,8 +54,7 @@ class Ground:
     citation: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Struct, frozen=True):
     """May this item be released to this caller for this purpose now. Always names the rule."""
 
     allowed: bool
@@ -64,8 +63,7 @@ class Decision:
     ground: Ground | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """What decisions are made about, beside the asks: who wants to know, for what, when.
 
     `department`: the caller's, i.e. the recipient of the data. `subjects_by_ref` is not needed: a consent names its

@@ -1,9 +1,9 @@
 """`/v1/resolutions`: resolve a form, read the answer again while it is valid."""
 
-from dataclasses import replace
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from msgspec.structs import replace
 
 from gateway.errors import NotValid
 from gateway.http.problems import problem_responses

@@ -1,11 +1,12 @@
 """Who calls and who works here: clients, operators, their sessions."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from field_registry.words import Word
 
 
@@ -30,8 +31,7 @@ class CallerRole(Word):
     """The applicant themself: their own uses and consents."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(Struct, frozen=True):
     """Who calls, from the token. `department`: the recipient of whatever is released.
 
     `person`: reference of the subject whose own token it is; None for a system or an operator.

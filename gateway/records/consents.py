@@ -1,9 +1,8 @@
 """Consents as they are kept, what happened to them, and the requests that lead to them."""
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from field_registry.transient import dataclass
 from gateway.records.log import Entry
 from policies.consent import Consent, ConsentState
 

@@ -1,11 +1,11 @@
 """What passes a gate: what it reads, what it decides, what it writes."""
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import field
 from datetime import datetime
 from typing import Generic, TypeVar
 
-from field_registry.transient import dataclass
+from msgspec import Struct, field
+
 from gateway.records.log import Entry
 from gateway.records.profiles import ProfileDifference
 from gateway.records.subjects import LinkedDocument, NewSubject
@@ -15,8 +15,7 @@ from policies.consent import Consent
 Outcome = TypeVar("Outcome")
 
 
-@dataclass(frozen=True, slots=True)
-class GateWrite(Generic[Outcome]):
+class GateWrite(Struct, Generic[Outcome], frozen=True):
     """What one passage of a gate writes, all in one transaction, and what the passer gets once it is durable.
 
     `use`: consents to take a use of. `used_at`: when, by which their frequency is counted; None is when the entry says.
@@ -32,8 +31,7 @@ class GateWrite(Generic[Outcome]):
     differences: tuple[ProfileDifference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GateView:
+class GateView(Struct, frozen=True, eq=False):
     """What a gate has read in its transaction for one passage.
 
     `consents`: those asked for that exist, by id, as they stand now. `subject_refs`: blind index → reference.
@@ -49,8 +47,7 @@ class GateView:
     linked: Mapping[str, tuple[LinkedDocument, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GateRequest(Generic[Outcome]):
+class GateRequest(Struct, Generic[Outcome], frozen=True):
     """One passage of a gate.
 
     `consents`: ids to read, locked, in the transaction. `subjects`: blind index → what to store of the subject if

@@ -1,10 +1,12 @@
 """The log: its entries, their places in the tree, and how a reader asks for them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from field_registry.words import Word
 
 
@@ -123,8 +125,7 @@ class EntryKind(Word):
     """A portal wanted a person's token and was not given it, or whoever was sent a link logged in as somebody else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the append-only log.
 
     `leaf`: canonical JSON of random references, codes and times: nothing personal. `sealed`: the private part,

@@ -1,11 +1,12 @@
 """Subjects as they are kept: keys, sealed cells, linked documents, erasure."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from field_registry.words import Word
 
 
@@ -22,8 +23,7 @@ class SubjectKey:
     cipher: Any = field(default=None, repr=False, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class NewSubject:
+class NewSubject(Struct, frozen=True):
     """What is stored of a subject at first sight: its kind, the reference it is given, when.
 
     `new_key`: reference → a new wrapped key; called in the transaction, and only if the subject is new.

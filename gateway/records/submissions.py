@@ -1,17 +1,17 @@
 """Drafts, and the applications made of them."""
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from gateway.records.disputes import Dispute, DisputeJoin, OpenTicket
 from gateway.records.profiles import ProfileValue
 from gateway.slots import Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Struct, frozen=True):
     """A resolution kept until it is submitted or its time is over. `sealed` is the answer, None once purged."""
 
     id: str

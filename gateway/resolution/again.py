@@ -7,9 +7,11 @@ for the same purpose and about the same subject; see `gateway.resolution.recalli
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
+
+from msgspec.structs import replace
 
 from field_registry import OutcomeCode, Provenance, Tier
 from field_registry.errors import NotNormal

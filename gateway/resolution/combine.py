@@ -8,8 +8,11 @@ be combined again under decisions that allow less.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import lru_cache
+
+from msgspec import Struct
 
 from connectors.protocol import Record, Reply
 from field_registry import Missing, OutcomeCode, Provenance, Subject, Tier, Value
@@ -17,7 +20,6 @@ from field_registry.dates import normal_date
 from field_registry.errors import NotNormal
 from field_registry.identifiers import same_identifier
 from field_registry.normalise import is_blank
-from field_registry.transient import dataclass
 from gateway.resolution.asking import Call, Key
 from gateway.resolution.plan import Plan
 from policies import Decision
@@ -37,8 +39,7 @@ _REGISTERS = frozenset({Tier.A, Tier.B})
 Answer = Value | Missing
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Readings:
+class Readings(Struct, frozen=True, eq=False):
     """What the replies say, each read once. `answers`: one per ask, in the order of the plan.
 
     `alarms`: sources that answered about somebody else, in order of their ids.
@@ -48,8 +49,7 @@ class Readings:
     alarms: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Combined:
+class Combined(Struct, frozen=True, eq=False):
     """One answer per (role, item) that was wanted.
 
     `readings`: what it was chosen from. `found`: what forms are filled from. `chosen`: which ask each answer comes

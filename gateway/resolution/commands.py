@@ -1,11 +1,11 @@
 """What a caller wants resolved, already checked for shape."""
 
 from collections.abc import Mapping
-from dataclasses import field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from field_registry.transient import dataclass
+from msgspec import Struct, field
+
 from gateway.records import Actor, Caller
 
 
@@ -30,8 +30,7 @@ class Sealing(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class ResolveCommand:
+class ResolveCommand(Struct, frozen=True):
     """One call to resolve a form.
 
     `version`: None is the newest published. `subjects`: role → wire form of a subject, not yet checked: a bad one
@@ -46,12 +45,16 @@ class ResolveCommand:
     caller: Caller
     actor: Actor
     patience_seconds: float
-    subjects: Mapping[str, Mapping[str, Any]] = field(repr=False, default_factory=dict)
+    subjects: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     consents: tuple[str, ...] = ()
-    answers: Mapping[str, Any] = field(repr=False, default_factory=dict)
-    case: str | None = field(repr=False, default=None)
+    answers: Mapping[str, Any] = field(default_factory=dict)
+    case: str | None = None
     delivery: Delivery = Delivery.values
     language: str = "zh"
     continues: str | None = None
     again: str | None = None
     sealing: Sealing | None = None
+
+    def __repr__(self) -> str:
+        """The form and who calls: neither subjects nor answers nor the case ever stand in a traceback."""
+        return f"ResolveCommand({self.form_id}, {self.version}, {self.caller.id}, …)"

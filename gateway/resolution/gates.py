@@ -10,16 +10,16 @@ Both hold references and codes only; who worked, and on which case, is sealed be
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field, replace
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import Any, Protocol
 
 import orjson
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from field_registry import Ask, OutcomeCode
 from field_registry.outcomes import FILLED
-from field_registry.transient import dataclass
 from forms.findings import Finding
 from gateway.audit.entries import finding_key, make_entry, owner_of, receipt_of
 from gateway.records import (
@@ -48,8 +48,7 @@ from policies import Consent, Decision, Request
 from policies.rejudge import consents_of, distinct, rejudge
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Passage:
+class Passage(Struct, frozen=True, eq=False):
     """One resolution on its way through both gates.
 
     `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in. `keys`:
@@ -70,13 +69,16 @@ class Passage:
     again: Again | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Released:
+class Released(Struct, frozen=True, eq=False):
     """What left through the second gate. `body`: the answer, exactly as it was sealed into the draft."""
 
     id: str
     settled: Settled
-    body: bytes = field(repr=False)
+    body: bytes
+
+    def __repr__(self) -> str:
+        """The id alone: an answer never stands in a traceback."""
+        return f"Released({self.id}, …)"
 
 
 class Judge(Protocol):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from field_registry.transient import dataclass
+from msgspec import Struct
+
 from gateway.audit.entries import finding_key
 from gateway.records import NewSubject
 from gateway.resolution.commands import ResolveCommand
@@ -12,8 +13,7 @@ from gateway.runtime import Runtime
 from policies import Request
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Identified:
+class Identified(Struct, frozen=True, eq=False):
     """Who asks about whom.
 
     `id`: of the resolution. `request`: as policies judge it; its `subject_keys` are blind indexes by role.

@@ -7,10 +7,11 @@ when the link is ended.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from field_registry import Missing, OutcomeCode, Subject
-from field_registry.transient import dataclass
 from forms.findings import Finding
 from gateway.identities.documents import open_document
 from gateway.records import GateView, LinkedDocument, NewSubject

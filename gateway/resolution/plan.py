@@ -5,12 +5,13 @@ has filled in already (国务院令第716号 art. 7; PIPL art. 6: no more than i
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import replace
+
+from msgspec import Struct, field
 
 from field_registry import Ask, Missing, OutcomeCode, Subject, SubjectKind
 from field_registry.errors import BadIdentifier
 from field_registry.identifiers import subject_from
-from field_registry.transient import dataclass
 from forms.answers import Answers, flatten, nest
 from forms.definition import Role
 from forms.findings import Finding
@@ -19,8 +20,7 @@ from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class Plan(Struct, frozen=True, eq=False):
     """What is to be asked, of whom, and what is known already without asking.
 
     `asking`: the asks, grouped by the calls they make. `known`: (role, item) → why it, or one of its sources, cannot
@@ -30,12 +30,16 @@ class Plan:
 
     compiled: CompiledForm
     subjects: Mapping[str, Subject]
-    answers: Mapping[str, object] = field(repr=False)
+    answers: Mapping[str, object]
     visible: Mapping[str, bool | None]
     asking: Asking
     known: Mapping[Key, Missing]
     findings: tuple[Finding, ...]
-    documents: Documents = field(default_factory=dict, repr=False)
+    documents: Documents = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """The form and the roles: neither subjects nor answers ever stand in a traceback."""
+        return f"Plan({self.compiled.form.id}, {sorted(self.subjects)}, …)"
 
     @property
     def asks(self) -> tuple[Ask, ...]:

@@ -5,9 +5,10 @@ finding, and the form is resolved as if nothing had been said. The intent that n
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import timedelta, timezone
 from typing import Any
+
+from msgspec.structs import replace
 
 from field_registry.outcomes import Disposition, Tier
 from forms.definition import Field, Form

@@ -5,11 +5,13 @@ and what lost its ground falls out everywhere at once. What sources said is not 
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from connectors.protocol import Reply
 from field_registry import OutcomeCode
-from field_registry.transient import dataclass
 from forms.fill import Filled, fill
 from forms.outcomes import Counts, FieldOutcome, counts
 from gateway.resolution.combine import Combined, Readings, combine, less_refused, read
@@ -28,8 +30,7 @@ class Reoffered:
     changed: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Settled:
+class Settled(Struct, frozen=True, eq=False):
     """Everything known about a request once its sources have answered. `again`: what an application of before added."""
 
     plan: Plan

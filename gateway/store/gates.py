@@ -6,12 +6,12 @@ called on the transaction's thread, and a second time when one of the batch turn
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from functools import lru_cache, partial
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 from sqlalchemy import Connection, Select, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import StatementError

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
+from msgspec import structs
+
 from gateway.errors import BadRequest, Conflict
 from gateway.ports import (
     Clients,
@@ -149,7 +151,7 @@ class MemoryGates(_Part):
             consents[consent_id] = with_standing(consents[consent_id], held[consent_id].standing)
         if write.draft is not None:
             ordered = tuple(sorted(write.draft.consents))
-            self._tables.drafts[write.draft.id] = replace(write.draft, consents=ordered)
+            self._tables.drafts[write.draft.id] = structs.replace(write.draft, consents=ordered)
         note_differences(self._tables, write.differences)
         self._tables.log(write.entry)
         if write.submission is not None:
@@ -291,7 +293,7 @@ class MemoryConsents(_Part):
         if stored is None or stored.consent.standing.state not in allowed_from:
             return False
         tables.admit(tables.events, event.id, event, entry)
-        standing = replace(stored.consent.standing, state=event.state)
+        standing = structs.replace(stored.consent.standing, state=event.state)
         tables.consents[event.consent_id] = with_standing(stored, standing)
         tables.events[event.id] = event
         tables.log(entry)

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from msgspec import Struct, structs
+
 from gateway.records import Cell
 from gateway.store.cells import root_of
 from gateway.store.memory_tables import MemoryTables, page
@@ -71,7 +73,8 @@ class MemoryCells:
             self._tables.wrapped[row] = cell
             return
         table = self._table(name)
-        table[row] = replace(table[row], **{column: cell})
+        change = structs.replace if isinstance(table[row], Struct) else replace
+        table[row] = change(table[row], **{column: cell})
 
 
 def _next(rows: list[str], limit: int) -> str | None:

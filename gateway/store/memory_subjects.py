@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
+from msgspec import structs
 
 from gateway.audit.entries import subjects_of
 from gateway.records import ConsentEvent, Entry, EntryKind, Erasure, NewSubject, StoredConsent
@@ -116,8 +117,9 @@ class MemorySubjects:
         for stored in [each for each in tables.consents.values() if each.subject_ref == ref]:
             agreed = stored.consent
             if agreed.id in ended:
-                agreed = replace(agreed, standing=replace(agreed.standing, state=ConsentState.terminated))
-            agreed = replace(agreed, subject_key=erased_key(ref))  # as a join finds it
+                over = structs.replace(agreed.standing, state=ConsentState.terminated)
+                agreed = structs.replace(agreed, standing=over)
+            agreed = structs.replace(agreed, subject_key=erased_key(ref))  # as a join finds it
             tables.consents[agreed.id] = replace(stored, consent=agreed, sealed=b"")
         for asked in [each for each in tables.requests.values() if each.subject_ref == ref]:
             emptied = replace(asked, sealed=None, proof="")

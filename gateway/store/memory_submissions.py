@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from msgspec import structs
+
 from gateway.errors import Conflict
 from gateway.records import (
     Entry,
@@ -162,7 +164,7 @@ def write_submission(tables: MemoryTables, write: SubmissionWrite) -> None:
     made = write.submission
     draft = tables.drafts.get(made.resolution_id)
     if draft is not None:
-        tables.drafts[draft.id] = replace(draft, sealed=None)
+        tables.drafts[draft.id] = structs.replace(draft, sealed=None)
     tables.submissions[made.id] = made
     _freeze(tables, write.snapshot)
     keep_values(tables, write.kept)

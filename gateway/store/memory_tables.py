@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct, structs
+
 from gateway.records import (
     Baseline,
     Client,
@@ -130,14 +132,21 @@ def page(ids: Iterable[str], after: str, limit: int) -> list[str]:
 def empty(drafts: dict[str, Draft], over: Callable[[Draft], bool]) -> int:
     """Empty the drafts that are over; how many still held an answer."""
     emptied = [draft for draft in drafts.values() if draft.sealed is not None and over(draft)]
-    drafts.update({draft.id: replace(draft, sealed=None) for draft in emptied})
+    drafts.update({draft.id: structs.replace(draft, sealed=None) for draft in emptied})
     return len(emptied)
 
 
 def with_standing(stored: StoredConsent, standing: Standing | None) -> StoredConsent:
     """The consent, standing so."""
     assert standing is not None
-    return replace(stored, consent=replace(stored.consent, standing=standing))
+    return replace(stored, consent=structs.replace(stored.consent, standing=standing))
+
+
+def _names_of(record: Any) -> tuple[str, ...]:
+    """The fields of a record, which is a dataclass or, where every request makes one, a `Struct`."""
+    if isinstance(record, Struct):
+        return record.__struct_fields__
+    return tuple(each.name for each in fields(record))
 
 
 def require_zones(*records: Any) -> None:
@@ -146,7 +155,7 @@ def require_zones(*records: Any) -> None:
         times = (
             [record]
             if isinstance(record, datetime)
-            else [getattr(record, each.name) for each in fields(record)]
+            else [getattr(record, name) for name in _names_of(record)]
         )
         if any(isinstance(time, datetime) and time.tzinfo is None for time in times):
             raise not_storable()

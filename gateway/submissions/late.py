@@ -5,11 +5,11 @@ registers had given is not kept: it is asked for again, on grounds that stand th
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
+from msgspec.structs import replace
 
 from gateway.audit.entries import make_entry
 from gateway.errors import Gone, NotFound

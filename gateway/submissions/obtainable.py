@@ -9,9 +9,11 @@ it already, it was hidden then, its field has no item) the grounds are judged wh
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from itertools import islice
+
+from msgspec.structs import replace
 
 from field_registry import Ask, Item, OutcomeCode, Registry
 from gateway.records import Caller, GateView

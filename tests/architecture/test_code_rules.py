@@ -142,6 +142,24 @@ def test_the_log_is_append_only(modules: Mapping[str, ast.Module], repository: P
     assert texts == []
 
 
+def test_what_a_request_makes_is_frozen(modules: Mapping[str, ast.Module]) -> None:
+    """Every `Struct` says so: by itself it may be assigned to."""
+    structs = {
+        f"{path}:{node.name}": {word.arg: word.value for word in node.keywords}
+        for path, tree in modules.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef) and "Struct" in map(last_name, node.bases)
+    }
+    open_ones = [
+        name
+        for name, said in structs.items()
+        if not isinstance(frozen := said.get("frozen"), ast.Constant) or frozen.value is not True
+    ]
+
+    assert structs
+    assert open_ones == []
+
+
 def test_no_function_is_longer_than_a_page(modules: Mapping[str, ast.Module]) -> None:
     """Sixty lines is the end; most bodies are under ten."""
     found = [

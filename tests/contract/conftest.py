@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 from sqlalchemy import create_engine, text
 
 from gateway.ports import Store
@@ -58,7 +59,7 @@ class Make:
 
     def entry(self, **overrides: Any) -> Entry:
         base = Entry(self.id("aud"), EntryKind.intent, NOW, None, "hall", b'{"v":1}', b"\x00sealed\xff")
-        return replace(base, **overrides)
+        return structs.replace(base, **overrides)
 
     def consent(self, **overrides: Any) -> StoredConsent:
         """Overrides may name fields of the stored consent, of the consent and of its standing."""
@@ -74,8 +75,8 @@ class Make:
             standing,
         )
         base = StoredConsent(agreed, "sub_1", "person", "desk", "交通运输", NOW, b"\x00record\xff")
-        standing = replace(standing, **_taken(overrides, Standing))
-        agreed = replace(agreed, standing=standing, **_taken(overrides, Consent))
+        standing = structs.replace(standing, **_taken(overrides, Standing))
+        agreed = structs.replace(agreed, standing=standing, **_taken(overrides, Consent))
         return replace(base, consent=agreed, **overrides)
 
     def event(
@@ -107,7 +108,7 @@ class Make:
 
     def draft(self, **overrides: Any) -> Draft:
         base = Draft(self.id("res"), "hall", "vehicle-review", 3, NOW, NOW + DAY, (), b"\x00answer\xff")
-        return replace(base, **overrides)
+        return structs.replace(base, **overrides)
 
     def client(self, **overrides: Any) -> Client:
         base = Client(
@@ -229,7 +230,7 @@ class Make:
 
 
 def _taken(overrides: dict[str, Any], record: type) -> dict[str, Any]:
-    names = record.__dataclass_fields__  # type: ignore[attr-defined]
+    names = record.__struct_fields__  # type: ignore[attr-defined]
     return {name: overrides.pop(name) for name in list(overrides) if name in names}
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.audit.entries import canonical
 from gateway.errors import Conflict
@@ -30,7 +31,9 @@ MINUTE = timedelta(minutes=1)
 
 def known(make: Any, ref: str = "sub_1", **changes: Any) -> NewSubject:
     """A subject whose wrapped key is made of its reference, so that a test can tell which it was given."""
-    return replace(NewSubject("person", ref, make.now, lambda of: b"wrapped " + of.encode()), **changes)
+    return structs.replace(
+        NewSubject("person", ref, make.now, lambda of: b"wrapped " + of.encode()), **changes
+    )
 
 
 def outcome(make: Any, *refs: str, **changes: Any) -> Entry:

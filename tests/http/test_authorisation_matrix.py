@@ -18,6 +18,7 @@ import orjson
 import pytest
 import pytest_asyncio
 from joserfc.jwk import OKPKey
+from msgspec import structs
 
 from field_registry import Binding, Item, Registry, Source, SubjectKind
 from field_registry.items import Datatype
@@ -542,11 +543,11 @@ async def test_every_step_of_a_consent_for_every_owner_and_state(gate: Gate) -> 
         rule = known[url.partition("?")[0].replace(consent["id"], "cns_x")]
         body = b'{"reason": "found false"}' if what in MOVES else None
         asked = replace(rule, url=url, body=body)
-        standing = replace(stored.consent.standing, state=state)
+        standing = structs.replace(stored.consent.standing, state=state)
         kinds = PERSON_KINDS if who.person else ("bearer", "bound", "expired")
         for kind in kinds:
             consents._tables.consents[consent["id"]] = replace(
-                stored, consent=replace(stored.consent, standing=standing)
+                stored, consent=structs.replace(stored.consent, standing=standing)
             )
             wanted = expected_of_consent(what, asked, who, state, kind)
             await gate.check(state.value, asked, who, kind, wanted)

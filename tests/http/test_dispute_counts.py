@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from field_registry import subject_from
 from gateway.app import make_sequencer
@@ -247,7 +248,7 @@ async def test_another_correction_at_the_same_moment(hall: Counted) -> None:
     shot = (await hall.runtime.store.submissions.snapshots(submission))[-1]
     noted = replace(shot, number=2, at=hall.service.clock())
     entry = (await hall.runtime.store.entries.find(request=None, after="", limit=1))[0]
-    assert await hall.runtime.store.submissions.correct(noted, replace(entry, id="aud_other"))
+    assert await hall.runtime.store.submissions.correct(noted, structs.replace(entry, id="aud_other"))
 
     await push_disputes(hall.runtime)
 

@@ -1,11 +1,11 @@
 """Decisions as invariants: no consent, rule order or passing of time ever opens what was shut."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from field_registry import Ask, Binding, Item, SubjectKind, Tier
 from field_registry.items import Datatype, Sensitivity, ShareAttribute
@@ -199,7 +199,7 @@ def test_ending_a_consent_adds_nothing(asks, given_consents, rules, data, ended)
     if not given_consents or stands(ended, NOW).covers:
         return
     touched = data.draw(st.sampled_from(sorted(given_consents)))
-    changed = given_consents | {touched: replace(given_consents[touched], standing=ended)}
+    changed = given_consents | {touched: structs.replace(given_consents[touched], standing=ended)}
     table = Rules.of(rules)
 
     before = decide(asks, given_consents, REQUEST, table, TIERS)
@@ -225,7 +225,7 @@ def test_a_decision_agrees_with_covers(asks, given_consents, rules):
 def test_a_warm_table_decides_as_a_cold_one(asks, given_consents, rules):
     """What is remembered never changes an answer."""
     warm = Rules.of(rules)
-    decide(asks, {}, replace(REQUEST, department="e"), warm, TIERS)
+    decide(asks, {}, structs.replace(REQUEST, department="e"), warm, TIERS)
     first = decide(asks, given_consents, REQUEST, warm, TIERS)
 
     assert decide(asks, given_consents, REQUEST, warm, TIERS) == first
@@ -255,7 +255,9 @@ def test_standing_is_total_and_expiry_exclusive(standing):
 def test_judging_again_never_adds(asks, given_consents, rules, stand):
     """A gate only takes away: allowed stays or is refused by the same rule, refused stays as it is."""
     fresh = {
-        key: replace(given_consents[key], standing=now) for key, now in stand.items() if key in given_consents
+        key: structs.replace(given_consents[key], standing=now)
+        for key, now in stand.items()
+        if key in given_consents
     }
     decisions = decide(asks, given_consents, REQUEST, Rules.of(rules), TIERS)
 
@@ -292,12 +294,12 @@ class Outdated:
 def test_case_and_scope_only_take_away(asks, given_consents, rules, changed, case):
     """A consent tied to a case, or given before its items changed, opens nothing that it would not open without."""
     tied = {
-        key: replace(
+        key: structs.replace(
             each, case_key="case-1", scope=tuple((item, "0" * 16) for item in sorted(each.permitted))
         )
         for key, each in given_consents.items()
     }
-    table, request = Rules.of(rules), replace(REQUEST, case_key=case)
+    table, request = Rules.of(rules), structs.replace(REQUEST, case_key=case)
 
     free = decide(asks, given_consents, REQUEST, table, TIERS)
     bound = decide(asks, tied, request, table, TIERS, scopes=Outdated(changed))
@@ -317,7 +319,7 @@ def test_case_and_scope_only_take_away(asks, given_consents, rules, changed, cas
 def test_no_window_holds_more_uses_than_agreed(count, uses, minutes):
     """Whatever the clock does, forwards or back: never more than `count` uses between two ends of a window."""
     hour = timedelta(hours=1)
-    standing = replace(
+    standing = structs.replace(
         Standing(ConsentState.given, NOW, NOW + hour), uses_left=uses, frequency=Frequency(count, hour)
     )
     taken = []

@@ -15,6 +15,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 from structlog.testing import capture_logs
 
 from connectors.errors import SourceBroken, SourceDenied, SourceTimeout
@@ -208,7 +209,7 @@ class Case:
         command = ResolveCommand(
             "form", None, caller, actor, 1.0, self.subjects, self.named, answers=self.answers
         )
-        return replace(command, **changes)
+        return structs.replace(command, **changes)
 
     def registry(self) -> Registry:
         """The items, and who may answer for them."""
@@ -347,7 +348,7 @@ class _Gates:
                 raise StoreUnavailable("store_unavailable", "No store.")
             return made
 
-        (result,) = await self._world.store.gates.commit([replace(request, write=write)])
+        (result,) = await self._world.store.gates.commit([structs.replace(request, write=write)])
         if not isinstance(result, Exception):
             self._world.happened += kinds
         return result
@@ -496,7 +497,7 @@ def consent(draw: st.DrawFn, number: int, person: str) -> Consent:
         return good
     begin, end = draw(mostly((-HOUR, HOUR), *WINDOWS))
     state = draw(mostly(ConsentState.given, *ConsentState))
-    return replace(
+    return structs.replace(
         good,
         purpose=draw(mostly("purpose", "other")),
         form=draw(mostly("form", None, "another")),
@@ -671,7 +672,7 @@ def test_removing_a_consent_never_adds_a_value(case: Case, place: int, is_left_o
     gone = next((each for number, each in enumerate(case.consents) if number == place), None)
     if gone is None:
         return
-    withdrawn = replace(gone, standing=replace(gone.standing, state=ConsentState.withdrawn))
+    withdrawn = structs.replace(gone, standing=structs.replace(gone.standing, state=ConsentState.withdrawn))
     fewer = replace(case, consents=tuple(withdrawn if each is gone else each for each in case.consents))
     if is_left_out and not gone.denied:
         fewer = replace(case, named=tuple(each for each in case.named if each != gone.id))
@@ -790,7 +791,8 @@ def test_uses_never_exceed_their_limit(case: Case, limit: int, requests: int) ->
     limited = replace(
         case,
         consents=tuple(
-            replace(each, standing=replace(each.standing, uses_left=limit)) for each in case.consents
+            structs.replace(each, standing=structs.replace(each.standing, uses_left=limit))
+            for each in case.consents
         ),
     )
 

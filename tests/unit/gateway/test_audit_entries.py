@@ -2,7 +2,6 @@
 
 import weakref
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -10,6 +9,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from gateway.audit.entries import canonical, finding_key, make_entry, open_private, rfc3339
 from gateway.errors import CannotOpen
@@ -90,8 +90,8 @@ def test_the_leaf_commits_to_the_private_part_without_telling_it() -> None:
     assert orjson.loads(one.leaf)["commit"] != orjson.loads(other.leaf)["commit"]
 
     with pytest.raises(CannotOpen):
-        open_private(replace(one, sealed=other.sealed), ENVELOPE)
-    assert open_private(replace(one, sealed=None), ENVELOPE) == {}
+        open_private(structs.replace(one, sealed=other.sealed), ENVELOPE)
+    assert open_private(structs.replace(one, sealed=None), ENVELOPE) == {}
 
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), JSON))

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from connectors.errors import SourceBroken
 from field_registry import Binding, Registry, Subject, SubjectKind
@@ -207,7 +208,7 @@ async def test_a_reader_asks_anew_every_time(desk: Desk) -> None:
     await desk.runtime.store.profiles.put(kept)
     assert await reader.held(SUBJECT, frozenset({"person.email"}))
     assert kept.told is not None
-    await desk.runtime.store.profiles.delete(desk.ref, "person.email", replace(kept.told, id="aud_x"))
+    await desk.runtime.store.profiles.delete(desk.ref, "person.email", structs.replace(kept.told, id="aud_x"))
 
     assert await reader.held(SUBJECT, frozenset({"person.email"})) is None
 

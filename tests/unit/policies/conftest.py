@@ -1,10 +1,11 @@
 """Factories for the policies tests: everything has a default that permits; a test overrides the one thing is about."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from field_registry import Ask, Binding, Item, SubjectKind
 from field_registry.items import Datatype
@@ -44,10 +45,10 @@ class Make:
 
     def standing(self, **overrides: Any) -> Standing:
         day = timedelta(days=1)
-        return replace(Standing(ConsentState.given, self.now - day, self.now + day), **overrides)
+        return structs.replace(Standing(ConsentState.given, self.now - day, self.now + day), **overrides)
 
     def consent(self, consent_id: str = "cns_1", **overrides: Any) -> Consent:
-        standing = {key: overrides.pop(key) for key in Standing.__dataclass_fields__ if key in overrides}
+        standing = {key: overrides.pop(key) for key in Standing.__struct_fields__ if key in overrides}
         base = Consent(
             id=consent_id,
             subject_key="key-of-applicant",
@@ -58,7 +59,7 @@ class Make:
             denied=frozenset(),
             standing=self.standing(**standing),
         )
-        return replace(base, **overrides)
+        return structs.replace(base, **overrides)
 
     def request(self, **overrides: Any) -> Request:
         base = Request(
@@ -70,7 +71,7 @@ class Make:
             subject_keys={"applicant": "key-of-applicant", "spouse": "key-of-spouse"},
             now=self.now,
         )
-        return replace(base, **overrides)
+        return structs.replace(base, **overrides)
 
     def profile(self, **overrides: Any) -> Profile:
         return Profile.of(self.request(**overrides))

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 from stdnum.cn import ric
 
 from field_registry import Binding, Item, Registry, Source, SubjectKind
@@ -149,7 +150,9 @@ class Hall:
             {"applicant": self.ann},
             tuple(consents),
         )
-        told: dict[str, Any] = orjson.loads((await resolve(replace(command, **changes), self.runtime)).body)
+        told: dict[str, Any] = orjson.loads(
+            (await resolve(structs.replace(command, **changes), self.runtime)).body
+        )
         return told
 
     async def publish(self, *changed: Item, bindings: tuple[Binding, ...] = BINDINGS) -> None:

@@ -1,10 +1,10 @@
 """The life of a consent: every step an event and an entry, and nothing that has ended comes back."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import orjson
 import pytest
+from msgspec import structs
 
 from gateway.audit.entries import open_private
 from gateway.consents import MOVES, move_consent, read_consent, read_events
@@ -147,7 +147,7 @@ async def test_nobody_moves_anothers(hall, mine) -> None:
     shared = (await hall.record(recipients=("政务服务", "公安"), acts=(hall.act("third_party"),)))["id"]
 
     for how in MOVES:
-        for stranger in (replace(ann, person="sub_other"), hall.others):
+        for stranger in (structs.replace(ann, person="sub_other"), hall.others):
             with pytest.raises(NotFound):
                 await move(hall, consent_id, how, by=stranger)
     await move(hall, shared, "pause", by=hall.others)

@@ -6,6 +6,7 @@ from hashlib import sha256
 
 import orjson
 import pytest
+from msgspec import structs
 
 from gateway.audit.entries import canonical
 from gateway.consents import ConsentRecord, read_consent, read_record
@@ -134,11 +135,14 @@ async def test_who_may_read(hall) -> None:
         acts=(hall.act("third_party"),),
     )
     person = Caller("portal", "", frozenset({"person"}), person=consent["subject"]["ref"])
-    agent = replace(person, person=consent["grantor_ref"])
+    agent = structs.replace(person, person=consent["grantor_ref"])
 
     for reader in (hall.desk, hall.others, person, agent):
         assert (await read_consent(consent["id"], reader, hall.runtime))["id"] == consent["id"]
-    for stranger in (replace(hall.desk, department="税务"), replace(person, person="sub_other")):
+    for stranger in (
+        structs.replace(hall.desk, department="税务"),
+        structs.replace(person, person="sub_other"),
+    ):
         with pytest.raises(NotFound, match="unknown_consent"):
             await read_consent(consent["id"], stranger, hall.runtime)
 

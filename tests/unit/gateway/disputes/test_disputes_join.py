@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from gateway.disputes.clockwork import purge_disputes
 from gateway.disputes.joining import MOST_STEPS
@@ -122,7 +123,7 @@ async def test_a_desk_is_not_told_what_was_said_at_another(hall) -> None:
     with pytest.raises(NotFound):
         await read_dispute(ticket["id"], hall.other_desk, hall.runtime)
     with pytest.raises(NotFound):
-        await read_opened(ticket["id"], replace(hall.other_desk, id="nobody"), hall.runtime)
+        await read_opened(ticket["id"], structs.replace(hall.other_desk, id="nobody"), hall.runtime)
 
 
 async def test_a_ticket_that_was_added_to_too_often_takes_no_more(hall) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from connectors.protocol import Found, Reply
 from connectors.protocol import Record as SourceRecord
@@ -187,7 +188,7 @@ class Bench:
             ("cns_a",),
             case="case-9",
         )
-        return replace(command, **changes)
+        return structs.replace(command, **changes)
 
     def plan(self, form: Form | CompiledForm, **changes: Any) -> Plan:
         """The plan of a call."""
@@ -304,7 +305,7 @@ class Bench:
             frozenset(),
             self.standing(),
         )
-        return replace(consent, **changes)
+        return structs.replace(consent, **changes)
 
     def standing(self, state: ConsentState = ConsentState.given, uses_left: int | None = None) -> Standing:
         """One that is in force for an hour on both sides of now."""
@@ -332,7 +333,7 @@ class Ledger:
         for consent_id in write.use:
             left = self.standings[consent_id].uses_left
             if left is not None:
-                self.standings[consent_id] = replace(self.standings[consent_id], uses_left=left - 1)
+                self.standings[consent_id] = structs.replace(self.standings[consent_id], uses_left=left - 1)
         self.writes.append(write)
         return write.result
 

@@ -1,11 +1,11 @@
 """From a printed form back: trace by receipt or resolution, and the private part opened with a reason."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from forms.definition import Field
 from forms.document import to_document
@@ -98,7 +98,7 @@ async def test_fields_are_told_with_the_sources_that_were_asked(
     assert (field["path"], field["item"], field["sources"]) == ("name", None, [])
 
     form = bench.form(Field("name", "姓名", item="person.name"), Field("phone", "电话", item="person.phone"))
-    entry = replace(answered, id="aud_f", kind=EntryKind.form_published)
+    entry = structs.replace(answered, id="aud_f", kind=EntryKind.form_published)
     document = orjson.dumps(to_document(form))
     published = FormPublication(
         form.id, 2, form.name, form.matter, "交通", "d" * 64, bench.now, "x", document
@@ -178,7 +178,7 @@ async def test_what_has_no_private_part_is_not_opened(runtime: Runtime) -> None:
 
 async def test_a_private_part_that_was_exchanged_is_not_shown(runtime: Runtime, answered: Entry) -> None:
     """It does not match what the entry committed to; that it was tried is logged."""
-    forged = replace(answered, id="aud_8", sealed=b"\x00" * 64)
+    forged = structs.replace(answered, id="aud_8", sealed=b"\x00" * 64)
     await runtime.store.gates.commit([GateRequest((), lambda _: GateWrite(forged, None))])
 
     with pytest.raises(CannotOpen):

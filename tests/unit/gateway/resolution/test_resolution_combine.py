@@ -7,6 +7,7 @@ from itertools import permutations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from connectors.protocol import Found, Record, Reply
 from field_registry import Missing, OutcomeCode, Provenance, Tier, Value
@@ -166,7 +167,7 @@ def test_a_tier_outranks_a_rank(bench: Any) -> None:
     asks = tuple(
         replace(ask, binding=replace(ask.binding, rank=rank[ask.binding.source])) for ask in plan.asks
     )
-    upside_down = replace(plan, asking=replace(plan.asking, asks=asks))
+    upside_down = structs.replace(plan, asking=replace(plan.asking, asks=asks))
     said = {CIVIL: bench.found("甲"), LICENCE: bench.found("乙"), PROFILE: bench.found("丙")}
     replies = bench.replies(upside_down, said)
 
@@ -282,7 +283,7 @@ def test_a_reader_may_refuse(bench: Any) -> None:
         raise NotNormal(f"{raw}")
 
     (call,) = plan.asking.calls
-    plan = replace(plan, asking=replace(plan.asking, calls=(replace(call, readers=(refuse,)),)))
+    plan = structs.replace(plan, asking=replace(plan.asking, calls=(replace(call, readers=(refuse,)),)))
     replies = bench.replies(plan, {"person.sex": bench.found("secret")})
 
     assert combine(plan, read(plan, bench.decisions(plan), replies, bench.now)).found == {

@@ -1,11 +1,11 @@
 """Drafts: the answer as it was given, to whom it was given, while it may be shown."""
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from gateway.audit.entries import make_entry
 from gateway.audit.log import AuditLog
@@ -35,7 +35,7 @@ def keep(bench: Any, runtime: Runtime) -> Any:
         entry = make_entry(
             f"aud_{draft_id}", EntryKind.outcome, bench.now, caller="hall", request=draft_id, facts={}
         )
-        write = GateWrite(entry, None, draft=replace(draft, **changes))
+        write = GateWrite(entry, None, draft=structs.replace(draft, **changes))
         await runtime.store.gates.commit([GateRequest((), lambda _: write)])
 
     return kept

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from field_registry import Missing, OutcomeCode
 from forms.definition import Field
@@ -106,7 +107,7 @@ def test_narrower_decisions_empty_everything_that_rested_on_them(bench: Any) -> 
     decisions = bench.decisions(plan)
     withdrawn = ReasonCode.consent_withdrawn
     narrower = tuple(
-        replace(decision, allowed=False, reason=withdrawn, ground=None)
+        structs.replace(decision, allowed=False, reason=withdrawn, ground=None)
         if ask.role == "applicant"
         else decision
         for ask, decision in zip(plan.asks, decisions, strict=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
 from field_registry import Missing, OutcomeCode
 from field_registry.outcomes import OUTCOME_TEXTS
@@ -187,10 +188,10 @@ def test_a_value_without_ground_is_never_shown(bench: Any) -> None:
     """Should a step before ever break its promise, there is no answer rather than an unjustified one."""
     said = {"person.sex": bench.found("1")}
     settled = bench.settled(bench.form(SEX), said)
-    groundless = tuple(replace(decision, ground=None) for decision in settled.decisions)
+    groundless = tuple(structs.replace(decision, ground=None) for decision in settled.decisions)
 
     with pytest.raises(AssertionError, match="sex"):
-        shape(replace(settled, decisions=groundless), bench.command(), ids=IDS, valid_until=bench.now)
+        shape(structs.replace(settled, decisions=groundless), bench.command(), ids=IDS, valid_until=bench.now)
 
 
 def test_a_source_shows_nothing_of_its_configuration(bench: Any) -> None:
