@@ -182,4 +182,5 @@ def rfc3339(moment: datetime) -> str:
     >>> rfc3339(datetime(2026, 11, 21, 2, 3, 4, 5, tzinfo=UTC))
     '2026-11-21T02:03:04.000005Z'
     """
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat(timespec='microseconds').removesuffix('+00:00')}Z"

@@ -248,4 +248,5 @@ def _counts(tally: Counts) -> dict[str, Any]:
 
 
 def _instant(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='seconds')}Z"
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
+    return f"{utc.isoformat(timespec='seconds').removesuffix('+00:00')}Z"

@@ -7,7 +7,6 @@ be enumerated, so a plain hash of one is as good as the ID itself. It must not l
 import base64
 import hmac
 from datetime import datetime
-from functools import lru_cache
 from threading import Lock
 
 from field_registry import Subject
@@ -15,13 +14,10 @@ from field_registry.subjects import RESIDENT_ID
 from gateway.randomness import RandomChunks
 from gateway.security.keys import KeyRing
 
-_RANDOM = RandomChunks(16)  # 5 bits of each byte are used: 80
+_RANDOM = RandomChunks(5 + 8)  # 40 bits, and eight bytes of which 5 bits each are used: 80
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # Crockford base32: no I, L, O, U
 _PAIRS = [first + second for first in _ALPHABET for second in _ALPHABET]  # two at a time take half as long
 _CHARACTERS = _ALPHABET.encode() * 8
-# A millisecond begins in the lower half, so that those that follow in it cannot run over its end.
-_HALVED = dict(zip(_ALPHABET, _ALPHABET[:16] * 2, strict=True))
-_AS_PYTHON_READS = str.maketrans(_ALPHABET, "0123456789ABCDEFGHIJKLMNOPQRSTUV")
 
 _TEMPORARY_RESIDENT_ID = "112"
 
@@ -73,40 +69,38 @@ def new_reference(prefix: str, now: datetime) -> str:
     return f"{prefix}_{_ORDERED.next(int(now.timestamp() * 1000))}"
 
 
-@lru_cache(maxsize=8)
-def _age(number: int) -> str:
-    """The first six characters of a reference, which stay for a quarter of an hour."""
-    return "".join([_PAIRS[number >> shift & 1023] for shift in (20, 10, 0)])
-
-
 class _Ordered:
     """The 26 characters of 48 bits of time and 80 random ones, ascending within a millisecond."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._last: int | None = None
-        self._upper = ""
-        """The upper half of the random characters of the reference made last."""
+        self._time = ""
+        """The ten characters of that millisecond."""
+        self._upper = 0
+        """The upper half of the random bits of the reference made last."""
 
     def next(self, millisecond: int) -> str:
-        # Five bits of each random byte are one character: all of them in two calls, where a number of 80 bits would
-        # be taken apart digit by digit.
-        fresh = _RANDOM.take().translate(_CHARACTERS).decode()
+        random = _RANDOM.take()
         with self._lock:
             if self._last == millisecond:
-                upper = _after(self._upper)
+                # The lower half is random, which makes the whole step so.
+                self._upper += 1
             else:
-                upper = _HALVED[fresh[0]] + fresh[1:8]
-                self._last = millisecond
-            self._upper = upper
-        time = f"{_age(millisecond >> 20)}{_PAIRS[millisecond >> 10 & 1023]}{_PAIRS[millisecond & 1023]}"
-        return time + upper + fresh[8:]
+                # It begins in the lower half of what it can be, so that those that follow cannot run over its end.
+                self._last, self._upper = millisecond, int.from_bytes(random[:5], "big") >> 1
+                self._time = _PAIRS[millisecond >> 40] + _eight(millisecond)
+            time, upper = self._time, self._upper
+        # Five bits of each random byte are one character: all of them in two calls, where a number would be taken
+        # apart digit by digit.
+        lower = random[5:].translate(_CHARACTERS).decode()
+        return f"{time}{_eight(upper)}{lower}"
 
 
-def _after(upper: str) -> str:
-    """The next eight characters in order. The lower half is random, which makes the whole step so."""
-    number = int(upper.translate(_AS_PYTHON_READS), 32) + 1
-    return f"{_PAIRS[number >> 30]}{_PAIRS[number >> 20 & 1023]}{_PAIRS[number >> 10 & 1023]}{_PAIRS[number & 1023]}"
+def _eight(number: int) -> str:
+    """The last 40 bits of a number."""
+    high, low = number >> 20, number & 0xFFFFF
+    return f"{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}{_PAIRS[low >> 10]}{_PAIRS[low & 1023]}"
 
 
 _ORDERED = _Ordered()

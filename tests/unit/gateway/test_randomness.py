@@ -73,7 +73,8 @@ def test_every_character_of_a_reference_is_used() -> None:
 def test_the_upper_half_is_counted_up_with_a_carry() -> None:
     """However many are made in one millisecond, and whatever the first one's characters are."""
     ordered = pseudonyms._Ordered()
-    ordered._last, ordered._upper = 7, "0FZZZZZZ"
+    ordered.next(7)
+    ordered._upper = 2**34 - 1  # 0FZZZZZZ
 
     assert [ordered.next(7)[10:18] for _ in range(3)] == ["0G000000", "0G000001", "0G000002"]
 
