@@ -55,6 +55,7 @@ _NOT_A_SOURCES = FILLED | {
 
 _TICK = 0.001  # seconds: uvloop counts in milliseconds, and a sum of two such numbers may be a hair above the third
 _ALL_FOUND, _ALL_RECORDS = {Found}, {Record}
+_SEQUENCES = (list, tuple)  # `list | tuple` would be made anew for each call
 _record_of, _mark_of = attrgetter("record"), attrgetter("mark")
 # Looking a member up costs more than comparing with it.
 _PERSON, _FILLED, _CLOSED = SubjectKind.person, OutcomeCode.filled, BreakerState.closed
@@ -388,7 +389,7 @@ def _dealt(asks: Sequence[Ask], boarded: _Flight | Missing) -> Sequence[Reply]:
 
 def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:
     """Whether a connector kept its word: one reply of the right kind per ask."""
-    if not isinstance(replies, list | tuple) or len(replies) != len(asks):
+    if not isinstance(replies, _SEQUENCES) or len(replies) != len(asks):
         return False
     # Nearly always all are found in records of one shape; that is seen without a call for each.
     if set(map(type, replies)) == _ALL_FOUND and set(map(type, map(_record_of, replies))) == _ALL_RECORDS:

@@ -121,6 +121,9 @@ def rows_reply(raw: Any, columns: Sequence[tuple[Item, Binding]], about: Record)
     return Found([{item: look_up(row, pointer) for item, pointer in compiled} for row in raw], about)
 
 
+_NO_TEXTS = (bool, float, dict, list)  # with `|` between, it would be made anew for each record
+
+
 def about_record(record: Mapping[str, Any], echo: Pointer | None, recorded_at: Pointer | None) -> Record:
     """Whom the record says it is about, and since when.
 
@@ -130,7 +133,7 @@ def about_record(record: Mapping[str, Any], echo: Pointer | None, recorded_at: P
     if echo is None:
         return Record(None, stamp)
     said = look_up(record, echo)
-    if is_empty(said) or isinstance(said, bool | float | dict | list):
+    if is_empty(said) or isinstance(said, _NO_TEXTS):
         raise SourceBroken("the answer does not repeat whom it is about, as its `echo` says it would")
     return Record(str(said), stamp)
 

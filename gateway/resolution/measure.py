@@ -4,12 +4,12 @@ from gateway.records import EntryKind
 from gateway.resolution.settle import Settled
 from gateway.telemetry import Telemetry
 
+_ENTRIES = (EntryKind.intent, EntryKind.outcome)
+
 
 def measure(settled: Settled, seconds: float, telemetry: Telemetry) -> None:
     """Count one answered resolution, its outcomes, its entries and the alarms it raised."""
-    telemetry.resolution("answered", seconds, settled.plan.compiled.form.id)
-    telemetry.fields({str(code): number for code, number in settled.counts.by_outcome.items()})
-    telemetry.entries(EntryKind.intent)
-    telemetry.entries(EntryKind.outcome)
+    form, fields = settled.plan.compiled.form.id, settled.counts.by_outcome.items()
+    telemetry.resolution("answered", seconds, form, fields=fields, entries=_ENTRIES)
     for source in settled.combined.alarms:
         telemetry.wrong_subject(source)

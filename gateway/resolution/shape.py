@@ -229,7 +229,7 @@ def describe_source(source: Source, *, english: bool = False) -> dict[str, str]:
 
 
 def _ground(ground: Ground) -> dict[str, Any]:
-    seen = {"kind": ground.kind.value, "id": ground.id}
+    seen = {"kind": str(ground.kind), "id": ground.id}
     return {**seen, "citation": ground.citation} if ground.citation else seen
 
 

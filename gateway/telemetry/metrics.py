@@ -4,7 +4,7 @@ Recording never fails a request: a method here raises nothing. Labels come from 
 (source ids).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec
 
@@ -77,16 +77,25 @@ class Telemetry:
         self._limited = self._counts("rate_limited", "Requests refused for their rate.", "route")
 
     @_never_raises
-    def resolution(self, outcome: str, seconds: float, form: str = "") -> None:
-        """One resolution of that form ended: "answered" or "failed", after so many seconds."""
+    def resolution(
+        self,
+        outcome: str,
+        seconds: float,
+        form: str = "",
+        *,
+        fields: Iterable[tuple[str, int]] = (),
+        entries: Iterable[str] = (),
+    ) -> None:
+        """One resolution of that form ended: "answered" or "failed", after so many seconds.
+
+        `fields`: outcomes, and how many ended with each. `entries`: kinds of the entries that are durable now.
+        """
         self._resolutions.add((outcome,))
         self._seconds.observe((form,), seconds)
-
-    @_never_raises
-    def fields(self, counts: Mapping[str, int]) -> None:
-        """Outcomes of the fields of one resolution, already counted."""
-        for outcome, count in counts.items():
-            self._fields.add((outcome,), count)
+        for code, count in fields:
+            self._fields.add((code,), count)
+        for kind in entries:
+            self._entries.add((kind,))
 
     @_never_raises
     def source_call(self, source: str, outcome: str, seconds: float) -> None:

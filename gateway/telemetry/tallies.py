@@ -32,8 +32,11 @@ class Counts(Collector):
         if count < 0:
             raise ValueError("a counter only grows")
         with self._lock:
-            known = labels if labels in self._counts else _child(self._counts, labels)
-            self._counts[known] = self._counts.get(known, 0) + count
+            if labels in self._counts:
+                self._counts[labels] += count
+            else:
+                known = _child(self._counts, labels)
+                self._counts[known] = self._counts.get(known, 0) + count
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What is counted so far."""

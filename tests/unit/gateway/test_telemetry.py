@@ -27,8 +27,7 @@ def sample(telemetry: Telemetry, name: str, **labels: str) -> float | None:
 def test_what_happened_is_counted() -> None:
     """Each method moves its own metric by what it was told."""
     telemetry = Telemetry()
-    telemetry.resolution("answered", 0.2)
-    telemetry.fields({"filled": 11, "timeout": 1})
+    telemetry.resolution("answered", 0.2, fields=[("filled", 11), ("timeout", 1)], entries=("intent",))
     telemetry.source_call("civil", "filled", 0.01)
     telemetry.wrong_subject("civil")
     telemetry.gate_refusal("release", 2)
@@ -44,6 +43,7 @@ def test_what_happened_is_counted() -> None:
     assert sample(telemetry, "source_seconds_count", source="civil") == 1
     assert sample(telemetry, "wrong_subject_total", source="civil") == 1
     assert sample(telemetry, "gate_refusals_total", gate="release") == 2
+    assert sample(telemetry, "entries_total", kind="intent") == 1
     assert sample(telemetry, "entries_total", kind="pull") == 3
     assert sample(telemetry, "commit_batch_size_sum") == 4
     assert sample(telemetry, "problems_total", code="not_valid") == 1
@@ -71,7 +71,7 @@ def test_recording_never_raises() -> None:
     wrong: Any = object()
 
     telemetry.resolution("answered", wrong)
-    telemetry.fields(wrong)
+    telemetry.resolution("answered", 0.2, fields=wrong)
     telemetry.source_call(wrong, wrong, wrong)
     telemetry.gate_refusal("pull", -1)
     telemetry.entries([], wrong)
