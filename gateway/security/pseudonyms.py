@@ -98,7 +98,7 @@ class _Ordered:
 
 
 def _eight(number: int) -> str:
-    """The last 40 bits of a number."""
+    """The last 40 bits of a number, in eight characters."""
     high, low = number >> 20, number & 0xFFFFF
     return f"{_PAIRS[high >> 10 & 1023]}{_PAIRS[high & 1023]}{_PAIRS[low >> 10]}{_PAIRS[low & 1023]}"
 
