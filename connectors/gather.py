@@ -20,6 +20,7 @@ from connectors.breaker import Breaker, BreakerState
 from connectors.by_identity import ByIdentity
 from connectors.errors import SourceFault
 from connectors.maintenance import in_maintenance
+from connectors.mapping import Mapped
 from connectors.protocol import Connector, Found, Record, Reply
 from field_registry import Ask, Missing, OutcomeCode, Source, Subject, SubjectKind
 from field_registry.outcomes import FILLED
@@ -54,9 +55,8 @@ _NOT_A_SOURCES = FILLED | {
 """Outcomes that no source can know of."""
 
 _TICK = 0.001  # seconds: uvloop counts in milliseconds, and a sum of two such numbers may be a hair above the third
-_ALL_FOUND, _ALL_RECORDS = {Found}, {Record}
 _SEQUENCES = (list, tuple)  # `list | tuple` would be made anew for each call
-_record_of, _mark_of = attrgetter("record"), attrgetter("mark")
+_mark_of = attrgetter("mark")
 # Looking a member up costs more than comparing with it.
 _PERSON, _FILLED, _CLOSED = SubjectKind.person, OutcomeCode.filled, BreakerState.closed
 
@@ -391,10 +391,7 @@ def _is_sound(replies: Any, asks: Sequence[Ask]) -> bool:
     """Whether a connector kept its word: one reply of the right kind per ask."""
     if not isinstance(replies, _SEQUENCES) or len(replies) != len(asks):
         return False
-    # Nearly always all are found in records of one shape; that is seen without a call for each.
-    if set(map(type, replies)) == _ALL_FOUND and set(map(type, map(_record_of, replies))) == _ALL_RECORDS:
-        return True
-    return all(map(_is_reply, replies))
+    return type(replies) is Mapped or all(map(_is_reply, replies))
 
 
 def _is_reply(reply: Any) -> bool:

@@ -23,6 +23,12 @@ NOT_ROWS = Missing(OutcomeCode.invalid_value, "the source does not hold a list o
 Pointer = tuple[str, ...]
 
 
+class Mapped(tuple[Reply, ...]):
+    """Replies that `replies_from` made and nobody can have changed: none of them needs to be looked at again."""
+
+    __slots__ = ()
+
+
 @lru_cache(maxsize=8192)
 def compile_pointer(text: str) -> Pointer:
     """The steps of an attribute.
@@ -96,7 +102,7 @@ def _reading(asks: Sequence[Ask]) -> _Reading:
 _readings = ByIdentity(_reading)
 
 
-def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) -> list[Reply]:
+def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) -> Mapped:
     """One reply per ask from one record (a dict)."""
     ways, steps = _readings.of(asks)
     nodes = [look_up(record, way) for way in ways]
@@ -110,7 +116,7 @@ def replies_from(record: Mapping[str, Any], asks: Sequence[Ask], about: Record) 
             replies.append(rows_reply(raw, rows.columns, about))
         else:
             replies.append(Found(raw, about))
-    return replies
+    return Mapped(replies)
 
 
 def rows_reply(raw: Any, columns: Sequence[tuple[Item, Binding]], about: Record) -> Reply:

@@ -1,7 +1,7 @@
 """The outcome of one field slot, and the counts made of outcomes."""
 
-from collections import Counter
 from collections.abc import Collection, Mapping
+from itertools import repeat
 from operator import attrgetter
 
 from msgspec import Struct
@@ -62,19 +62,19 @@ class Counts(Struct, frozen=True):
     by_outcome: Mapping[OutcomeCode, int]
 
 
-# In the order of the closed list; going through the enum itself is a Python call for each.
-_CODES = tuple(OutcomeCode)
+_PLACE_OF = {code: place for place, code in enumerate(OutcomeCode)}  # in the closed list
 _code_of, _is_eligible, _is_mapped = attrgetter("outcome"), attrgetter("eligible"), attrgetter("mapped")
 
 
 def counts(outcomes: Collection[FieldOutcome]) -> Counts:
     """The counts of these outcomes."""
-    # Four walks without a line of Python between: a fifth of what one loop took, and this is done for every answer.
-    tally = Counter(map(_code_of, outcomes))
+    # Walks without a line of Python between: a fifth of what one loop took, and this is done for every answer.
+    codes = list(map(_code_of, outcomes))
+    by_outcome = {code: codes.count(code) for code in sorted(set(codes), key=_PLACE_OF.__getitem__)}
     return Counts(
-        fields=len(outcomes),
+        fields=len(codes),
         eligible=sum(map(_is_eligible, outcomes)),
-        filled=sum(map(tally.__getitem__, FILLED)),
+        filled=sum(map(by_outcome.get, FILLED, repeat(0))),
         mapped=sum(map(_is_mapped, outcomes)),
-        by_outcome={code: tally[code] for code in _CODES if code in tally},
+        by_outcome=by_outcome,
     )

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from connectors.protocol import Reply
 from field_registry import Ask, Missing, OutcomeCode, Source, Subject
 from field_registry.subjects import ID_TYPE_OF_KIND
 from gateway.resolution.compiled import CompiledForm, Reader, Wanted
@@ -17,6 +18,9 @@ Key = tuple[str, str]
 
 Documents = Mapping[str, tuple[Subject, ...]]
 """Role → documents of its subject that a source may be asked by, the best first; only of those that have several."""
+
+Replies = Sequence[Sequence[Reply | None]]
+"""Per call, in order, what came of each of its asks; None where it was not asked."""
 
 UNBOUND = Missing(OutcomeCode.identity_unbound, "no_subject")
 _NOT_APPLICABLE = Missing(OutcomeCode.not_applicable)
@@ -31,8 +35,8 @@ _MOST_KEPT = 64  # of one form: its roles times the kinds of documents that peop
 class Call:
     """The asks of one role that go to one source together.
 
-    `places`: where they stand in `Asking.asks`. `asks`, `readers`, `keys`, `items`: these asks, what reads the answer
-    to each and what they ask for, in the same order. `under`: another document of the role's subject that the source is
+    `places`: where they stand in `Asking.asks`. `asks`, `readers`, `items`: these asks, what reads the answer to each
+    and what they ask for, in the same order. `under`: another document of the role's subject that the source is
     asked by; None is the one that the request names. `others`: further ones that it understands, to be asked by should
     it know nobody by the first.
     """
@@ -42,7 +46,6 @@ class Call:
     places: tuple[int, ...]
     asks: tuple[Ask, ...]
     readers: tuple[Reader, ...]
-    keys: tuple[Key, ...]
     items: tuple[str, ...]
     under: Subject | None = None
     others: tuple[Subject, ...] = ()
@@ -52,11 +55,13 @@ class Call:
 class Asking:
     """What is to be asked, at most once per source and key.
 
-    `calls`: every ask stands in exactly one. `place_of`: where the first ask for a key stands. `rival_keys`: those
-    that several sources are asked for. `unasked`: why a key, or one of its sources, cannot be asked.
+    `keys`: of each ask. `calls`: every ask stands in exactly one. `place_of`: where the first ask for a key stands.
+    `rival_keys`: those that several sources are asked for. `unasked`: why a key, or one of its sources, cannot be
+    asked.
     """
 
     asks: tuple[Ask, ...]
+    keys: tuple[Key, ...]
     calls: tuple[Call, ...]
     place_of: Mapping[Key, int]
     rival_keys: frozenset[Key]
@@ -129,7 +134,8 @@ def _asking(
     for place, key in enumerate(keys):
         place_of.setdefault(key, place)
     rivals = frozenset(key for key, count in Counter(keys).items() if count > 1)
-    return Asking(tuple(asks), _calls(asks, readers, under, others), place_of, rivals, unasked)
+    calls = _calls(asks, readers, under, others)
+    return Asking(tuple(asks), tuple(keys), calls, place_of, rivals, unasked)
 
 
 def _wanted(
@@ -180,11 +186,9 @@ def _calls(
             tuple(places),
             tuple(asks[place] for place in places),
             tuple(readers[place] for place in places),
-            tuple((role, item) for item in items),
-            items,
+            tuple(asks[place].item.id for place in places),
             under.get((source, role)),
             others.get((source, role), ()),
         )
         for (source, role), places in together.items()
-        for items in [tuple(asks[place].item.id for place in places)]
     )

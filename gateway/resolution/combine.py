@@ -20,7 +20,7 @@ from field_registry.dates import normal_date
 from field_registry.errors import NotNormal
 from field_registry.identifiers import same_identifier
 from field_registry.normalise import is_blank
-from gateway.resolution.asking import Call, Key
+from gateway.resolution.asking import Call, Key, Replies
 from gateway.resolution.plan import Plan
 from policies import Decision
 from policies.reasons import outcome_of
@@ -76,14 +76,12 @@ class BesideProfile:
     differs: bool
 
 
-def read(
-    plan: Plan, decisions: Sequence[Decision], replies: Mapping[int, Reply], retrieved_at: datetime
-) -> Readings:
-    """What each ask came to. `replies`: by the ask's place in the plan; refused asks have none."""
+def read(plan: Plan, decisions: tuple[Decision, ...], replies: Replies, retrieved_at: datetime) -> Readings:
+    """What each ask came to."""
     reading = _Reading(plan, decisions, retrieved_at)
     answers: list[Answer] = [_NO_REPLY] * len(plan.asks)
-    for call in plan.asking.calls:
-        reading.read(call, replies, answers)
+    for call, said in zip(plan.asking.calls, replies, strict=True):
+        reading.read(call, said, answers)
     return Readings(answers, tuple(sorted(reading.alarms)))
 
 
@@ -98,22 +96,19 @@ def less_refused(readings: Readings, decisions: Sequence[Decision]) -> Readings:
 
 def combine(plan: Plan, readings: Readings) -> Combined:
     """One answer per wanted (role, item)."""
-    answers = readings.answers
+    asking, answers = plan.asking, readings.answers
     found: dict[Key, Answer] = dict(plan.known)
+    found.update(zip(asking.keys, answers, strict=True))
+    if not asking.rival_keys:
+        return Combined(readings, found, asking.place_of)
     rivals: dict[Key, list[tuple[int, Answer]]] = {}
-    for call in plan.asking.calls:
-        found.update(zip(call.keys, map(answers.__getitem__, call.places), strict=True))
-        if plan.asking.rival_keys:
-            for key, place in zip(call.keys, call.places, strict=True):
-                if key in plan.asking.rival_keys:
-                    rivals.setdefault(key, []).append((place, answers[place]))
-    chosen = plan.asking.place_of
-    beside: list[BesideProfile] = []
-    if rivals:
-        chosen = dict(chosen)
-        for key, each in rivals.items():
-            chosen[key], found[key] = _best(plan, each)
-            beside += _beside_profile(plan, key, each, found[key])
+    for place, key in enumerate(asking.keys):
+        if key in asking.rival_keys:
+            rivals.setdefault(key, []).append((place, answers[place]))
+    chosen, beside = dict(asking.place_of), list[BesideProfile]()
+    for key, each in rivals.items():
+        chosen[key], found[key] = _best(plan, each)
+        beside += _beside_profile(plan, key, each, found[key])
     return Combined(readings, found, chosen, tuple(beside))
 
 
@@ -124,23 +119,24 @@ def _refused(decision: Decision) -> Missing:
 class _Reading:
     """Reads the replies of one request."""
 
-    def __init__(self, plan: Plan, decisions: Sequence[Decision], retrieved_at: datetime) -> None:
+    def __init__(self, plan: Plan, decisions: tuple[Decision, ...], retrieved_at: datetime) -> None:
         self._plan, self._decisions = plan, decisions
         self._are_allowed = are_allowed(decisions)
         self._tiers = plan.compiled.tiers
         self._retrieved_at = retrieved_at
         self.alarms: set[str] = set()
 
-    def read(self, call: Call, replies: Mapping[int, Reply], answers: list[Answer]) -> None:
+    def read(self, call: Call, said: Sequence[Reply | None], answers: list[Answer]) -> None:
         """Put the answer to each ask of one call into its place."""
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
-        for place, read in zip(call.places, call.readers, strict=True):
+        for place, read, reply in zip(call.places, call.readers, said, strict=True):
             if not self._are_allowed and not (decision := self._decisions[place]).allowed:
                 answers[place] = _refused(decision)
                 continue
-            reply = replies.get(place, _NO_REPLY)
+            if reply is None:
+                continue
             if isinstance(reply, Missing):
                 answers[place] = reply
                 if reply.reason is OutcomeCode.wrong_subject:

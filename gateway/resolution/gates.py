@@ -81,6 +81,11 @@ class Released(Struct, frozen=True, eq=False):
         return f"Released({self.id}, …)"
 
 
+# Spelt out where a function within a function says what it gives, these would be made anew for each request.
+_Intent = GateWrite[tuple[Passage, tuple[Decision, ...]]]
+_Release = GateWrite[Released]
+
+
 class Judge(Protocol):
     """`policies.decide`, waiting for the asks, the consents, the request and the time."""
 
@@ -99,7 +104,7 @@ async def note_intent(
     runtime.watch.require_current(sensitive=plan.compiled.is_sensitive)
     entry_id = runtime.new_reference("aud", now)
 
-    def write(view: GateView) -> GateWrite[tuple[Passage, tuple[Decision, ...]]]:
+    def write(view: GateView) -> _Intent:
         passage = _admit(plan, who, view, runtime)
         at = runtime.clock()
         known = passage.acquainted
@@ -182,7 +187,7 @@ async def note_release(passage: Passage, settled: Settled, runtime: Runtime) -> 
     body = _body(settled, passage, ids, runtime)
     consents = tuple(sorted(consents_of(decisions)))
 
-    def write(view: GateView) -> GateWrite[Released]:
+    def write(view: GateView) -> _Release:
         judged = rejudge(decisions, view.consents, runtime.clock(), count_uses=False)
         judged = withhold_disputed(passage.plan, judged, passage.subject_refs, view.disputed)
         if passage.acquainted is not None:
@@ -262,7 +267,7 @@ def _found_by(who: Identified, runtime: Runtime) -> dict[str, str]:
     return found
 
 
-def _asks(plan: Plan, decisions: Sequence[Decision]) -> list[tuple[Any, ...]]:
+def _asks(plan: Plan, decisions: tuple[Decision, ...]) -> list[tuple[Any, ...]]:
     """Per role, source and decision: role, source, items, allowed, rule, and the ground or the reason."""
     judgements = {id(each): _judgement(each) for each in distinct(decisions)}
     if len(judgements) == 1:  # mostly: then every call is told whole

@@ -53,7 +53,7 @@ class Acquainted:
         """
         taken: dict[str, set[str]] = {}
         for call in self.plan.asking.calls:
-            allowed = [decisions[place] for place in call.places if decisions[place].allowed]
+            allowed = tuple(decisions[place] for place in call.places if decisions[place].allowed)
             if call.role in self.groups and allowed:
                 refs = taken.setdefault(call.role, set())
                 refs |= self._given(call.role, allowed, view)
@@ -63,7 +63,7 @@ class Acquainted:
         apart = {role: refs - {view.subject_refs[self.own[role]]} for role, refs in taken.items()}
         return {role: sorted(refs) for role, refs in apart.items() if refs}
 
-    def _given(self, role: str, allowed: Sequence[Decision], view: GateView) -> set[str]:
+    def _given(self, role: str, allowed: tuple[Decision, ...], view: GateView) -> set[str]:
         """The documents under which consents were given that these decisions stand on."""
         refs = {each.key: each.ref for each in self.groups[role]}
         keys = (view.consents[each].subject_key for each in consents_of(allowed))

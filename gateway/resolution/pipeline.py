@@ -13,7 +13,7 @@ from functools import partial
 from connectors.gather import Gatherer
 from connectors.protocol import Reply
 from field_registry import Ask, Missing, OutcomeCode, Subject
-from gateway.resolution.asking import MOST_OTHERS
+from gateway.resolution.asking import MOST_OTHERS, Replies
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.gates import Released, note_intent, note_release
@@ -68,12 +68,12 @@ def could_release(
 
 async def pull(
     plan: Plan, decisions: tuple[Decision, ...], deadline: float, now: datetime, runtime: Runtime
-) -> dict[int, Reply]:
-    """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask, by its place."""
+) -> Replies:
+    """Step 7: one call per (source, subject) for what was allowed; a reply for every such ask."""
     asks: dict[tuple[str, Subject], tuple[Ask, ...]] = {}
     places: list[tuple[int, ...]] = []  # of those asks, in their order
-    whole = are_allowed(decisions)  # mostly: then none is looked at by itself
-    for call in plan.asking.calls:
+    whole, calls = are_allowed(decisions), plan.asking.calls  # mostly: then no ask is looked at by itself
+    for call in calls:
         at, wanted = call.places, call.asks
         if not whole:
             at = tuple(place for place in at if decisions[place].allowed)
@@ -87,16 +87,16 @@ async def pull(
         else:  # two roles are the same person: what both want of a source goes out as one call
             number = list(asks).index(key)
             asks[key], places[number] = (*before, *wanted), (*places[number], *at)
-    if not asks:
-        return {}
-    said = await runtime.sources.gather(asks, deadline, now)
+    said = await runtime.sources.gather(asks, deadline, now) if asks else {}
+    if whole and len(said) == len(calls) and not plan.documents:  # mostly: every call went out as it is
+        return list(said.values())
     replies: dict[int, Reply] = {}
     for at, of in zip(places, said.values(), strict=True):
         replies.update(zip(at, of, strict=True))
     if plan.documents:
         for number in range(MOST_OTHERS):
             replies |= await _pull_by_another(plan, replies, number, deadline, now, runtime)
-    return replies
+    return [[replies.get(place) for place in call.places] for call in calls]
 
 
 async def _pull_by_another(

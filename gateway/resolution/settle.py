@@ -4,16 +4,15 @@ The second gate may find a consent withdrawn; then the same answers are combined
 and what lost its ground falls out everywhere at once. What sources said is not needed for that, and not kept.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from msgspec import Struct
 
-from connectors.protocol import Reply
 from field_registry import OutcomeCode
 from forms.fill import Filled, fill
 from forms.outcomes import Counts, FieldOutcome, counts
+from gateway.resolution.asking import Replies
 from gateway.resolution.combine import Combined, Readings, combine, less_refused, read
 from gateway.resolution.plan import Plan
 from policies import Decision
@@ -47,9 +46,7 @@ class Settled(Struct, frozen=True, eq=False):
         return self.combined.chosen.get(self.plan.compiled.key_of[outcome.field.path])
 
 
-def settle(
-    plan: Plan, decisions: tuple[Decision, ...], replies: Mapping[int, Reply], now: datetime
-) -> Settled:
+def settle(plan: Plan, decisions: tuple[Decision, ...], replies: Replies, now: datetime) -> Settled:
     """One outcome per field under these decisions. A refused ask gives its reason, whatever its source said."""
     return _settled(plan, decisions, read(plan, decisions, replies, now), now)
 

@@ -63,10 +63,10 @@ def _plan(ranks: list[str]) -> Any:
 def test_a_record_never_outranks_a_register(ranks: list[str], data: Any) -> None:
     """Whatever ranks and answers: a value of A or B stands before the record's, and it alone is noted as differing."""
     plan = _plan(ranks)
-    replies = {place: data.draw(REPLIES, label=ask.binding.source) for place, ask in enumerate(plan.asks)}
+    replies = [[data.draw(REPLIES, label=call.source)] for call in plan.asking.calls]
     said = {
-        ask.binding.source: reply
-        for ask, reply in zip(plan.asks, replies.values(), strict=True)
+        call.source: reply
+        for call, [reply] in zip(plan.asking.calls, replies, strict=True)
         if isinstance(reply, Found)
     }
 

@@ -107,7 +107,7 @@ def test_what_is_no_list_of_rows_is_said_so(ask: Any, raw: object, expected: obj
     """No rows are empty; anything but a list of objects is invalid."""
     children = ask("person.children", "/zn", datatype=Datatype.rows, columns=(("child.name", "/xm"),))
 
-    assert replies_from({"zn": raw}, [children], Record()) == [expected]
+    assert list(replies_from({"zn": raw}, [children], Record())) == [expected]
 
 
 def test_a_record_says_whom_it_is_about() -> None:

@@ -165,7 +165,7 @@ async def test_a_reader_has_no_files(
         await fetch(writer, person, ask(attribute="name"))
     reader = connect("SELECT load_file('/etc/hostname') AS name, :id_no")
 
-    assert await fetch(reader, person, ask(attribute="name")) == [Missing(OutcomeCode.empty_at_source)]
+    assert list(await fetch(reader, person, ask(attribute="name"))) == [Missing(OutcomeCode.empty_at_source)]
     assert not written.exists()
 
 

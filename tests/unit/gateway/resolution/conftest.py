@@ -32,6 +32,7 @@ from gateway.records import (
     NewSubject,
     StoredConsent,
 )
+from gateway.resolution.asking import Replies
 from gateway.resolution.commands import ResolveCommand
 from gateway.resolution.compiled import CompiledForm, compile_form
 from gateway.resolution.gates import Passage, Released, note_intent, note_release
@@ -219,13 +220,12 @@ class Bench:
         """What a source says of one ask, in a record of its own."""
         return Found(raw, SourceRecord(echo, recorded_at))
 
-    def replies(self, plan: Plan, said: Mapping[str | tuple[str, str], Reply]) -> dict[int, Reply]:
-        """Replies by the ask's place; `said` by item id, or by (source, item id) where several are asked."""
-        return {
-            place: said.get((ask.binding.source, ask.item.id), said.get(ask.item.id))  # type: ignore[misc]
-            for place, ask in enumerate(plan.asks)
-            if ask.item.id in said or (ask.binding.source, ask.item.id) in said
-        }
+    def replies(self, plan: Plan, said: Mapping[str | tuple[str, str], Reply]) -> Replies:
+        """Replies per call; `said` by item id, or by (source, item id) where several are asked."""
+        return [
+            [said.get((call.source, item), said.get(item)) for item in call.items]
+            for call in plan.asking.calls
+        ]
 
     def settled(
         self,
@@ -243,7 +243,7 @@ class Bench:
         self,
         passage: Passage,
         decisions: tuple[Decision, ...],
-        replies: Mapping[int, Reply],
+        replies: Replies,
         runtime: Runtime,
     ) -> Released:
         """What leaves through the second gate once sources have said that."""

@@ -19,7 +19,7 @@ async def test_an_intent_is_found_by_officer_and_case(bench: Any, ledger: Any, r
     plan = bench.plan(bench.form(NAME))
     decisions = bench.decisions(plan)
     await bench.intent(plan, decisions, runtime)
-    await bench.release(bench.passage(plan), decisions, {}, runtime)
+    await bench.release(bench.passage(plan), decisions, bench.replies(plan, {}), runtime)
 
     intent, outcome = (write.entry for write in ledger.writes)
     assert intent.actor_key == finding_key("actor", " clerk-17 ", runtime.fingerprint)
@@ -36,7 +36,9 @@ async def test_officers_and_cases_do_not_meet(runtime: Runtime) -> None:
 async def test_a_receipt_is_its_resolution_by_another_name(bench: Any, ledger: Any, runtime: Runtime) -> None:
     """In the answer and in the entry: whoever holds a printed form can be led to everything behind it."""
     plan = bench.plan(bench.form(NAME))
-    released = await bench.release(bench.passage(plan), bench.decisions(plan), {}, runtime)
+    released = await bench.release(
+        bench.passage(plan), bench.decisions(plan), bench.replies(plan, {}), runtime
+    )
 
     assert orjson.loads(released.body)["receipt"]["id"] == "rcp_1"
     assert orjson.loads(ledger.writes[-1].entry.leaf)["receipt"] == "rcp_1"

@@ -10,6 +10,7 @@ import pytest
 from connectors.protocol import Found, Health, Record, Reply
 from field_registry import Ask, Missing, OutcomeCode, Subject
 from forms.definition import Field
+from gateway.resolution.asking import Replies
 from gateway.resolution.pipeline import SourcePool, pull
 from gateway.runtime import Runtime
 from policies import Decision, ReasonCode
@@ -47,6 +48,13 @@ def civil() -> Asked:
     return Asked()
 
 
+def by_place(plan: Any, replies: Replies) -> dict[int, Reply]:
+    """The replies to what was asked, by the ask's place in the plan."""
+    said = zip(plan.asking.calls, replies, strict=True)
+    by_call = [zip(call.places, each, strict=True) for call, each in said]
+    return {place: reply for call in by_call for place, reply in call if reply is not None}
+
+
 async def pulled(
     bench: Any, runtime: Runtime, source: Asked, plan: Any, *, patience: float = 5.0, **decide: Any
 ) -> dict[int, Reply]:
@@ -54,7 +62,7 @@ async def pulled(
     runtime = replace(runtime, sources=SourcePool(plan.compiled.registry.sources, {"civil": source}))
     deadline = asyncio.get_running_loop().time() + patience
     try:
-        return await pull(plan, bench.decisions(plan, **decide), deadline, bench.now, runtime)
+        return by_place(plan, await pull(plan, bench.decisions(plan, **decide), deadline, bench.now, runtime))
     finally:
         await runtime.sources.close()
 
@@ -144,5 +152,5 @@ async def test_what_the_gate_took_away_is_not_pulled(bench: Any, runtime: Runtim
     narrowed = (Decision(False, "R-010", ReasonCode.consent_withdrawn),)
     runtime = replace(runtime, sources=SourcePool(plan.compiled.registry.sources, {"civil": civil}))
 
-    assert await pull(plan, narrowed, 1e9, bench.now, runtime) == {}
+    assert by_place(plan, await pull(plan, narrowed, 1e9, bench.now, runtime)) == {}
     assert civil.calls == []
