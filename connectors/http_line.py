@@ -44,6 +44,7 @@ class Line(asyncio.Protocol):
         self._transport: asyncio.Transport
         self._told: asyncio.Future[HttpAnswer | Failure] | None = None
         self._has_served = False
+        self._body: bytes | bytearray
         self.is_open = False
         self.idle_since = 0.0
         self._begin()
@@ -130,8 +131,12 @@ class Line(asyncio.Protocol):
         self._around = 0
         if len(self._body) + len(body) > self._limit:
             self._fail(Failure.too_large)
-        else:
+        elif not self._body:
+            self._body = body  # mostly all of it: nothing is copied
+        elif isinstance(self._body, bytearray):
             self._body += body
+        else:
+            self._body = bytearray(self._body) + body
 
     def on_message_complete(self) -> None:
         """The answer is whole. An interim one (RFC 9110 section 15.2) only says that there will be one."""
@@ -153,7 +158,7 @@ class Line(asyncio.Protocol):
     def _begin(self) -> None:
         self._has_begun = self._has_head = self._has_end = False
         self._around = 0
-        self._body = bytearray()
+        self._body = b""
 
     def _tell(self) -> None:
         self._has_served = True
@@ -165,7 +170,7 @@ class Line(asyncio.Protocol):
 
     def _settle(self, outcome: HttpAnswer | Failure) -> None:
         """Told once; an unused connection keeps nothing about anybody."""
-        told, self._told, self._body = self._told, None, bytearray()
+        told, self._told, self._body = self._told, None, b""
         if told is not None and not told.done():
             told.set_result(outcome)
 

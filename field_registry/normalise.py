@@ -39,8 +39,8 @@ _NONE_MEANS_BLANK = frozenset(
 _NOTHING = frozenset({"无", "暂无", "没有"})
 # Text that a normaliser leaves as it is, with one character that no placeholder consists of; the common case, answered
 # without further look. Names are stricter: dots, brackets and spaces in them are rewritten.
-_SIMPLE_NAME = re.compile(r"[\u4e00-\u9fa5][\u4e00-\u9fa5A-Za-z0-9-]*")
-_SIMPLE_TEXT = re.compile(r"[\u4e00-\u9fa5][\u4e00-\u9fa5!-~]*")
+_SIMPLE_NAME = r"[\u4e00-\u9fa5][\u4e00-\u9fa5A-Za-z0-9-]{0,%d}"
+_SIMPLE_TEXT = r"[\u4e00-\u9fa5][\u4e00-\u9fa5!-~]{0,%d}"
 _TRUE = frozenset({"是", "有", "y", "yes", "true", "t", "1", "√", "✓", "对"})
 _FALSE = frozenset({"否", "无", "没有", "n", "no", "false", "f", "0", "×", "✗", "不是", "错"})
 _UNKNOWN = frozenset({"未知", "不详", "不清楚", "不明", "unknown"})
@@ -146,11 +146,12 @@ def _textual(datatype: Datatype, limit: int | None) -> Normaliser:
         datatype
     ]
     none_too = datatype in _NONE_MEANS_BLANK
-    simple = (_SIMPLE_NAME if datatype is Datatype.name else _SIMPLE_TEXT).fullmatch
     at_most = limit or 1_000_000
+    pattern = _SIMPLE_NAME if datatype is Datatype.name else _SIMPLE_TEXT
+    simple = re.compile(pattern % (at_most - 1)).fullmatch
 
     def normalise(raw: object) -> object:
-        if type(raw) is str and simple(raw) and len(raw) <= at_most and not (none_too and raw in _NOTHING):
+        if type(raw) is str and simple(raw) and not (none_too and raw in _NOTHING):
             return raw
         if is_blank(raw):
             return None

@@ -25,7 +25,8 @@ class Line:
     trust of the rows. `outcome`: set when no source can ever change it: `office_use`, or `no_binding` for fields
     without item or binding and for kinds that take no data (those are not eligible, so that no rate counts them).
     `if_hidden`, `if_unknown`, `if_answered`, `if_static`: the outcomes of a slot outside groups, made in advance.
-    `path`: the field's; a column's is without row number. `key`: role and item id (of a column, its own).
+    `path`: the field's; a column's is without row number. `key`: role and item id (of a column, its own). `is_plain`:
+    outside groups, and some source can give its item, which does not age: nearly every field.
     """
 
     path: str
@@ -40,6 +41,7 @@ class Line:
     if_unknown: FieldOutcome
     if_answered: FieldOutcome
     if_static: FieldOutcome
+    is_plain: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -156,6 +158,7 @@ def _line(field: Field, item: Item | None, bindings: tuple[Binding, ...], group:
         if_static=FieldOutcome(
             field.path, field, outcome or OutcomeCode.no_binding, eligible=eligible, mapped=mapped
         ),
+        is_plain=group is None and outcome is None and item is not None and item.freshness is None,
     )
 
 

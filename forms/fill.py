@@ -61,21 +61,18 @@ def fill(
     findings: list[Finding] = []
     groups: set[str] = set()
     for line in lines:
-        if line.group is None:
-            path = line.path
-            if visible.get(path) is not True or line.outcome is not None or path in answers:
-                outcomes.append(_rest(line, found, visible, answers, today))
-                continue
+        path = line.path
+        if line.is_plain and visible.get(path) is True and path not in answers:
             answer = found.get(line.key, _NOT_ASKED)
-            value = answer.value if type(answer) is Value else None
-            if line.freshness is None and type(value) is str and not value.isspace() and value:
-                # Nearly every slot that is filled: a text that does not age. Spared the call and its questions.
-                provenance = answer.provenance  # type: ignore[union-attr]
+            # Nearly every slot that is filled: a text that does not age. Spared the call and its questions.
+            if type(answer) is Value and type(value := answer.value) is str and value and not value.isspace():
                 outcomes.append(
-                    FieldOutcome(path, line.field, _FILLED, value, provenance, "", False, True, True)
+                    FieldOutcome(path, line.field, _FILLED, value, answer.provenance, "", False, True, True)
                 )
             else:
                 outcomes.append(_offer(line, path, answer, today))
+        elif line.group is None:
+            outcomes.append(_rest(line, found, visible, answers, today))
         elif line.group.path not in groups:
             groups.add(line.group.path)
             columns = [each for each in lines if each.group is line.group]

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, countOf
 
 from msgspec import Struct
 
@@ -73,8 +73,8 @@ def counts(outcomes: Collection[FieldOutcome]) -> Counts:
     by_outcome = {code: codes.count(code) for code in sorted(set(codes), key=_PLACE_OF.__getitem__)}
     return Counts(
         fields=len(codes),
-        eligible=sum(map(_is_eligible, outcomes)),
+        eligible=countOf(map(_is_eligible, outcomes), True),
         filled=sum(map(by_outcome.get, FILLED, repeat(0))),
-        mapped=sum(map(_is_mapped, outcomes)),
+        mapped=countOf(map(_is_mapped, outcomes), True),
         by_outcome=by_outcome,
     )

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from fastapi import Depends, FastAPI
+from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.errors import BadConfiguration
@@ -200,6 +201,7 @@ def create_app(settings: Settings, *, store: Store | None = None, clock: Clock =
         redoc_url=None,
         redirect_slashes=False,  # its redirects go to whatever host the request named, links and all
     )
+    app.state = _State()
     app.state.runtime = runtime
     app.state.cache = make_cache(settings.cache_url)
     ring = load_key_ring(settings.root_key_file, create=settings.is_development)
@@ -286,6 +288,13 @@ def _token_service(runtime: Runtime, ring: KeyRing, cache: Cache) -> TokenServic
     return TokenService(
         settings, ring, clients=store.clients, replays=store.replays, proofs=proofs, clock=runtime.clock
     )
+
+
+class _State(State):
+    """The framework's, but that its parts are found as attributes are: without a call, some ten times a request."""
+
+    def __init__(self) -> None:
+        super().__init__(vars(self))
 
 
 class _Service(FastAPI):

@@ -36,6 +36,8 @@ _HEADERS = (
 _TICK = 0.001  # seconds: uvloop counts in milliseconds, and a sum of two such numbers may be a hair above the third
 _name_of = itemgetter(0)
 _NAMES = frozenset(map(_name_of, _HEADERS))
+HEADERS = "oncegate.headers"
+"""Where the scope of a request holds the first header of each name, by its name in small letters."""
 BODY = "oncegate.body"
 """Where the scope of a request holds its whole body, once it was read here: nobody has to receive it again."""
 
@@ -80,7 +82,7 @@ class EdgeMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers: dict[bytes, bytes] = dict(scope["headers"])
+        headers = scope[HEADERS] = dict(reversed(scope["headers"]))
         trace = _trace(headers.get(b"traceparent", b""))
         scope.setdefault("state", {})["trace_id"] = trace.id
         bind_trace(trace.id)
@@ -122,7 +124,8 @@ class EdgeMiddleware:
     async def _read(self, receive: Receive) -> bytes:
         parts: list[bytes] = []
         size = 0
-        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None, "an application is served by tasks"
         until = loop.time() + self._body_seconds
         guard = loop.call_at(until, task.cancel)  # asyncio.timeout takes 6 µs more, and most bodies are here

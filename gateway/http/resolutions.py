@@ -17,7 +17,7 @@ from gateway.http.routing import (
     language_of,
     runtime_of,
 )
-from gateway.http.schemas.resolutions import ResolutionBody, ResolveBody
+from gateway.http.schemas.resolutions import ResolutionBody, ResolveBody, SubjectBody
 from gateway.records import Actor, Caller, CallerRole
 from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.drafts import read_answer
@@ -74,6 +74,11 @@ async def get_resolution(request: Request, resolution_id: str) -> Response:
     )
 
 
+def _named(subject: SubjectBody) -> dict[str, object]:
+    """What `model_dump` makes of it, at a fifth of the price: its fields are texts."""
+    return {name: value for name, value in vars(subject).items() if value is not None}
+
+
 def _command(body: ResolveBody, caller: Caller, language: str, runtime: Runtime) -> ResolveCommand:
     settings = runtime.settings
     patience_ms = settings.patience_default_ms if body.patience_ms is None else body.patience_ms
@@ -93,7 +98,7 @@ def _command(body: ResolveBody, caller: Caller, language: str, runtime: Runtime)
         caller=caller,
         actor=Actor(str(body.actor.kind), body.actor.id),
         patience_seconds=patience_ms / 1000,
-        subjects={role: subject.model_dump(exclude_none=True) for role, subject in body.subjects.items()},
+        subjects={role: _named(subject) for role, subject in body.subjects.items()},
         consents=tuple(dict.fromkeys(consents)),
         answers=body.answers,
         case=body.case,

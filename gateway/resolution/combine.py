@@ -131,8 +131,9 @@ class _Reading:
         # Judged once per record, but for each subject and source anew: a connector may share a record between them.
         judged: Record | None = None
         provenance: Provenance | None = None
+        whole = self._are_allowed
         for place, read, reply in zip(call.places, call.readers, said, strict=True):
-            if not self._are_allowed and not (decision := self._decisions[place]).allowed:
+            if not whole and not (decision := self._decisions[place]).allowed:
                 answers[place] = _refused(decision)
                 continue
             if reply is None:

@@ -9,11 +9,9 @@ from typing import Any
 
 import orjson
 
-from gateway.audit.entries import finding_key
 from gateway.resolution.commands import Delivery, ResolveCommand
 from gateway.resolution.plan import Plan
 from gateway.resolution.settle import Settled
-from gateway.runtime import Runtime
 from gateway.submissions.segments import segment_of_application
 
 
@@ -36,7 +34,7 @@ class DraftHeader:
 
 
 def make_header(
-    settled: Settled, command: ResolveCommand, subject_refs: Mapping[str, str], runtime: Runtime
+    settled: Settled, command: ResolveCommand, subject_refs: Mapping[str, str], case_key: str | None
 ) -> bytes:
     """The header of an answer, as `read_header` reads it."""
     plan = settled.plan
@@ -47,8 +45,8 @@ def make_header(
     }
     if command.consents:
         said["consents"] = command.consents
-    if command.case:
-        said["case_key"] = finding_key("case", command.case, runtime.fingerprint)
+    if case_key is not None:
+        said["case_key"] = case_key
     if command.delivery is not Delivery.values:
         said["offered"] = {each.path: each.value for each in settled.filled.outcomes if each.provenance}
     if plan.answers and plan.compiled.form.groups:

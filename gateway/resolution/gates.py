@@ -54,7 +54,8 @@ class Passage(Struct, frozen=True, eq=False):
     `id`: of the resolution. `subject_refs`: role → random reference. `now`: when the request came in. `keys`:
     reference → key of every subject that has one. `data_life`: the shortest that a consent in play allows; None is
     without. `acquainted`: where a subject is known by several documents; `under`: role → those of them that something
-    was taken from beside the one named. `again`: the application of before that the form is begun from.
+    was taken from beside the one named. `again`: the application of before that the form is begun from. `case_key`:
+    what the case is found by.
     """
 
     id: str
@@ -67,6 +68,7 @@ class Passage(Struct, frozen=True, eq=False):
     acquainted: Acquainted | None = None
     under: Mapping[str, list[str]] = field(default_factory=dict)
     again: Again | None = None
+    case_key: str | None = None
 
 
 class Released(Struct, frozen=True, eq=False):
@@ -166,7 +168,16 @@ def _admit(plan: Plan, who: Identified, view: GateView, runtime: Runtime) -> Pas
             keys[ref] = key
     known = acquaint(noted, who, view, runtime) if view.linked else None
     asked = noted if known is None else known.plan
-    return Passage(who.id, who.request.now, who.command, asked, by_role, keys, acquainted=known)
+    return Passage(
+        id=who.id,
+        now=who.request.now,
+        command=who.command,
+        plan=asked,
+        subject_refs=by_role,
+        keys=keys,
+        acquainted=known,
+        case_key=who.request.case_key,
+    )
 
 
 _path_of = attrgetter("path")
@@ -356,7 +367,7 @@ def _told_apart(settled: Settled) -> dict[str, Any]:
 def _draft(passage: Passage, released: Released, consents: tuple[str, ...], runtime: Runtime) -> Draft:
     compiled = passage.plan.compiled
     key = key_of_draft(passage.keys, passage.subject_refs.values(), runtime.keys)
-    header = make_header(released.settled, passage.command, passage.subject_refs, runtime)
+    header = make_header(released.settled, passage.command, passage.subject_refs, passage.case_key)
     return Draft(
         id=passage.id,
         caller=passage.command.caller.id,

@@ -5,7 +5,8 @@ sentence in the caller's language and who can do something about it. Never both,
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 from field_registry import Item, OutcomeCode, Provenance, Source
@@ -63,7 +64,11 @@ class _View:
         self._items = self._compiled.registry.items
         self._masked = command.delivery is not Delivery.values
         self._english = command.language == "en"
-        self._sources: dict[str, dict[str, str]] = {}
+        # The same in every answer of this form.
+        self._sources: dict[str, dict[str, str]] = self._compiled.kept.setdefault(
+            "sources in English" if self._english else "sources", {}
+        )
+        self._grounds: dict[int, dict[str, Any]] = {}
         self._instants: dict[datetime, str] = {}
         self._decisions, self._chosen = settled.decisions, settled.combined.chosen
         self._key_of = self._compiled.key_of
@@ -79,12 +84,13 @@ class _View:
         """Every field of the answer, by its path."""
         fields, again = {}, self._settled.again
         for outcome in self._settled.filled.outcomes:
-            if outcome.provenance is None:
-                fields[outcome.path] = self._missing(outcome)
-            elif again is not None and outcome.path in again.offered:
-                fields[outcome.path] = self._offered_again(outcome, outcome.provenance)
+            path, provenance = outcome.path, outcome.provenance
+            if provenance is None:
+                fields[path] = self._missing(outcome)
+            elif again is not None and path in again.offered:
+                fields[path] = self._offered_again(outcome, provenance)
             else:
-                fields[outcome.path] = self._filled(outcome, outcome.provenance)
+                fields[path] = self._filled(outcome, provenance)
         if again is not None:
             for path in again.changed & fields.keys():
                 fields[path]["changed"] = True
@@ -150,12 +156,16 @@ class _View:
             "locked": provenance.tier in _LOCKED_TIERS,
             "item": None,
             "source": self._source(provenance.source),
-            "recorded_at": provenance.recorded_at.isoformat() if provenance.recorded_at else None,
+            "recorded_at": _day(provenance.recorded_at) if provenance.recorded_at else None,
             "retrieved_at": self._instant(provenance.retrieved_at),
             "stale": False,
-            "ground": _ground(decision.ground),
+            "ground": self._grounds.get(id(decision)) or self._ground_of(decision, decision.ground),
             "rule": decision.rule,
         }
+        return told
+
+    def _ground_of(self, decision: Decision, ground: Ground) -> dict[str, Any]:
+        told = self._grounds[id(decision)] = _ground(ground)
         return told
 
     def _missing(self, outcome: FieldOutcome) -> dict[str, Any]:
@@ -245,6 +255,12 @@ def _counts(tally: Counts) -> dict[str, Any]:
         "filled": tally.filled,
         "by_outcome": {_WORDS[code]: number for code, number in tally.by_outcome.items()},
     }
+
+
+@lru_cache(maxsize=4096)
+def _day(recorded_at: date) -> str:
+    """Remembered: registers repeat the few days on which they changed anything."""
+    return recorded_at.isoformat()
 
 
 def _instant(moment: datetime) -> str:
