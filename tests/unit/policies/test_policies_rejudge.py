@@ -73,10 +73,10 @@ def test_the_consents_a_gate_has_to_read():
 
 
 def test_decisions_are_told_apart_as_objects():
-    """Each object once, in order; forty asks under one decision are one, and none is none."""
+    """Each object once, in order; forty asks under one decision, or that say one thing, are one, and none is none."""
     one, other = by_consent(), by_consent()
 
-    assert list(distinct((one,) * 40)) == [one]
+    assert list(distinct((one,) * 40)) == list(distinct((one, other))) == [one]
     assert [id(each) for each in distinct((one, other, one, REFUSED))] == [id(one), id(other), id(REFUSED)]
     assert list(distinct(())) == []
 
