@@ -23,13 +23,21 @@ LOST_AFTER = timedelta(seconds=60)
 real outcome follows, and whoever reads the log prefers that."""
 
 _LOOK_BACK = timedelta(days=1)
+_NEAR = timedelta(seconds=10)
+"""One worker's entries are committed nearly in order of their times."""
+_WIDE = 2 * LOST_AFTER
+"""Clocks of workers differ: an entry may come later than its time says by this, and the time it takes to be lost."""
+_WIDELY_EVERY = timedelta(minutes=10)
 _AT_ONCE = 500
 _SECONDS_A_ROUND = 1.0
 _FACTS = ("form", "matter", "purpose", "registry", "policy", "department", "actor", "subjects")
 
 
 class LostIntents:
-    """Closes them. The first look goes back a day, each further one only to where the last one ended.
+    """Closes them. The first look goes back a day, each further one to shortly before where the last one ended.
+
+    Every ten minutes a look goes back to before the last that did, for what a slow clock let come late. A look reads
+    every entry of its stretch, so that each is read two or three times.
 
     What a service that was down for longer left behind is looked for a day at a time, the newest day first, for a
     second each round: to look through all years at once would keep the database from its work, and a day each round
@@ -38,19 +46,35 @@ class LostIntents:
 
     def __init__(self, *, steady: Callable[[], float] = time.monotonic) -> None:
         self._steady = steady
-        self._looked_until = _LOOK_BACK
+        self._seen: datetime | None = None
+        """All that is older was looked through."""
+        self._widely_seen: datetime | None = None
+        """The same, by the last look for what came late."""
         self._older_than: datetime | None = None
         self._is_through = False
 
     async def close(self, runtime: Runtime) -> int:
         """How many were closed. Raises `StoreUnavailable`."""
         now = runtime.clock()
-        lost = await self._close_between(now - self._looked_until, None, runtime)
-        if lost < _AT_ONCE:
-            self._looked_until = timedelta(minutes=5)  # several rounds, should one of them fail
+        lost = await self._close_recent(now - LOST_AFTER, runtime)
         until = self._steady() + _SECONDS_A_ROUND
         while not self._is_through and lost < _AT_ONCE and self._steady() < until:
             lost += await self._close_older(now, runtime)
+        return lost
+
+    async def _close_recent(self, end: datetime, runtime: Runtime) -> int:
+        """How many were closed of those that nobody has looked at, or that may have come since."""
+        widely, seen = self._widely_seen, self._seen
+        if widely is None or seen is None or end < seen:  # the first, or the clock was put back
+            is_wide, begin = True, end - _LOOK_BACK - _WIDE
+        elif end - widely >= _WIDELY_EVERY:
+            is_wide, begin = True, widely - _WIDE
+        else:
+            is_wide, begin = False, seen - _NEAR
+        lost = await self._close_between(begin, end, runtime)
+        if lost < _AT_ONCE:  # else the next look begins there again
+            self._seen = end
+            self._widely_seen = end if is_wide else widely
         return lost
 
     async def _close_older(self, now: datetime, runtime: Runtime) -> int:
@@ -60,16 +84,16 @@ class LostIntents:
         self._is_through = not oldest or oldest[0].at >= end
         if self._is_through:
             return 0
-        lost = await self._close_between(end - _LOOK_BACK, end, runtime)
+        lost = await self._close_between(end - _LOOK_BACK - _WIDE, end, runtime)
         self._older_than = end if lost == _AT_ONCE else end - _LOOK_BACK
         return lost
 
-    async def _close_between(self, begin: datetime, end: datetime | None, runtime: Runtime) -> int:
-        # Ids begin with their time. Twice the time it takes to be lost covers clocks that differ between workers.
+    async def _close_between(self, begin: datetime, end: datetime, runtime: Runtime) -> int:
+        # Ids begin with their time.
         lost = await runtime.store.entries.without_outcome(
-            after=runtime.new_reference("aud", begin - 2 * LOST_AFTER),
+            after=runtime.new_reference("aud", begin),
             before=runtime.clock() - LOST_AFTER,
-            until=None if end is None else runtime.new_reference("aud", end),
+            until=runtime.new_reference("aud", end),
             limit=_AT_ONCE,
         )
         for intent in lost:

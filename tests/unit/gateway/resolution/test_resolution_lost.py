@@ -33,6 +33,11 @@ async def note(runtime: Runtime, bench: Any, kind: EntryKind, request: str, ago:
     return entry
 
 
+def later(runtime: Runtime, bench: Any, by: timedelta) -> Runtime:
+    """The same, when that much time is over."""
+    return replace(runtime, clock=lambda: bench.now + by)
+
+
 async def outcomes(runtime: Runtime, request: str) -> list[dict[str, Any]]:
     """What the outcomes of a request tell."""
     entries = await runtime.store.entries.find(request=request, after="", limit=100)
@@ -88,9 +93,55 @@ async def test_later_rounds_look_at_what_is_new(bench: Any, logged: Runtime) -> 
     """An intent that is lost after the first look is found by the next."""
     lost = LostIntents()
     assert await lost.close(logged) == 0
-    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=2))
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(seconds=50))
 
-    assert await lost.close(logged) == 1
+    assert await lost.close(later(logged, bench, timedelta(seconds=30))) == 1
+
+
+async def test_a_slow_clock_hides_nothing_for_long(bench: Any, logged: Runtime) -> None:
+    """An intent that comes with a time that was looked through already is found within ten minutes."""
+    lost = LostIntents()
+    await lost.close(logged)
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(seconds=170))
+
+    closed = [
+        await lost.close(later(logged, bench, timedelta(seconds=seconds))) for seconds in range(30, 631, 30)
+    ]
+
+    assert (sum(closed), closed[-2]) == (1, 1)
+
+
+async def test_a_clock_put_back_hides_nothing(bench: Any, logged: Runtime) -> None:
+    """What is written by the earlier time is looked at as it grows old."""
+    lost = LostIntents()
+    await lost.close(later(logged, bench, timedelta(hours=3)))
+    await note(logged, bench, EntryKind.intent, "res_1", timedelta(minutes=50))
+
+    assert await lost.close(later(logged, bench, timedelta(seconds=15))) == 1
+
+
+async def test_an_entry_is_not_read_with_every_round(
+    bench: Any, logged: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In half an hour of rounds a moment is read less than three times."""
+    ids: list[tuple[str, str]] = []
+    ask = logged.store.entries.without_outcome
+
+    async def asked(*, after: str, until: str, **others: Any) -> Any:
+        ids.append((after, until))
+        return await ask(after=after, until=until, **others)
+
+    monkeypatch.setattr(logged.store.entries, "without_outcome", asked)
+    lost = LostIntents()
+    for seconds in range(0, 1800, 30):
+        await lost.close(later(logged, bench, timedelta(seconds=seconds)))
+
+    of_a_minute_each = [
+        new_reference("aud", bench.now + timedelta(minutes=minutes, seconds=17)) for minutes in range(20)
+    ]
+    read = [sum(after < each < until for after, until in ids) for each in of_a_minute_each]
+    assert min(read) >= 1
+    assert sum(read) / len(read) < 3
 
 
 async def test_what_a_long_outage_left_behind_is_closed(bench: Any, logged: Runtime) -> None:
