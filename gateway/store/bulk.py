@@ -4,19 +4,22 @@
 expanding `IN` anew for each call. `insert_rows`: SQLAlchemy writes the statement, once, but the rows go to the driver
 past it; it prepares row by row in Python, which was a fifth of what inserting an answer costs. `write_rows`: a few
 rows for several tables are one statement on PostgreSQL, where each costs Python and server 0.2 ms: a lone passage of a
-gate then takes two statements, not five.
+gate then takes two statements, not five. `read_rows`: the same for reading, where SQLite itself is the smaller half.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from typing import Any
 
 import orjson
-from sqlalchemy import Column, Connection, String, Table, Text, Update, bindparam, insert
+from sqlalchemy import Column, Connection, Select, String, Table, Text, Update, bindparam, insert
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.exc import StatementError
+from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.exc import DBAPIError, StatementError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -63,6 +66,58 @@ def _json_each(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return f"({column} IN (SELECT value FROM json_each({texts})))"  # noqa: S608  (compiled parts)
 
 
+def read_rows(
+    connection: Connection, query: Select[Any], values: Mapping[str, Sequence[str]]
+) -> Sequence[Sequence[Any]]:
+    """The rows of a query whose parameters are the lists of `among`; its times are as `UtcDateTime` has them.
+
+    Safe only for columns of which drivers give text, bytes, integers or times.
+    """
+    dialect = connection.dialect
+    text, times, bind, of_time = _query(query, dialect)
+    bound = {name: bind(each) for name, each in values.items()}
+    rows: Sequence[Sequence[Any]]
+    if dialect.name == "sqlite":
+        with _of_sqlite(connection) as cursor:
+            cursor.execute(text, bound)
+            rows = cursor.fetchall()
+    else:  # through SQLAlchemy, which knows what is to be known of a line that breaks
+        rows = connection.exec_driver_sql(text, bound).all()
+    if not times:
+        return rows
+    found = [list(row) for row in rows]
+    for row in found:
+        for place in times:
+            row[place] = of_time(row[place])
+    return found
+
+
+@contextmanager
+def _of_sqlite(connection: Connection) -> Iterator[DBAPICursor]:
+    """A cursor of the driver; what it raises becomes what SQLAlchemy makes of it."""
+    if not connection.in_transaction():
+        connection.begin()  # as any statement of SQLAlchemy's does
+    try:
+        cursor = connection.connection.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True) from error
+
+
+@lru_cache(maxsize=8)
+def _query(
+    query: Select[Any], dialect: Dialect
+) -> tuple[str, tuple[int, ...], Callable[[Any], Any], Callable[[Any], Any]]:
+    compiled = query.compile(dialect=dialect)
+    columns = enumerate(query.selected_columns)
+    times = tuple(place for place, column in columns if isinstance(column.type, UtcDateTime))
+    bind = partial(_Texts().process_bind_param, dialect=dialect)
+    return str(compiled), times, bind, UtcDateTime().result_processor(dialect, None)
+
+
 def insert_rows(connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
     """Insert rows that name the same columns of `table`. They are used up: their times become what the driver takes.
 
@@ -83,7 +138,12 @@ def write_rows(connection: Connection, parts: Sequence[Part]) -> None:
     """
     texts = [(_text(connection.dialect, what, rows), rows) for what, rows in parts if rows]
     number = sum(len(rows) for _, rows in texts)
-    if connection.dialect.name == "sqlite" or not 1 < number <= _FEW_ROWS:
+    if connection.dialect.name == "sqlite":
+        with _of_sqlite(connection) as cursor:
+            for text, rows in texts:
+                cursor.executemany(text, rows)
+        return
+    if not 1 < number <= _FEW_ROWS:
         for text, rows in texts:
             connection.exec_driver_sql(text, list(rows))
         return

@@ -18,7 +18,7 @@ from sqlalchemy.exc import StatementError
 
 from gateway.errors import BadRequest, Conflict
 from gateway.records import Draft, GateRequest, GateView, GateWrite, NewSubject
-from gateway.store.bulk import Part, among, write_rows
+from gateway.store.bulk import Part, among, read_rows, write_rows
 from gateway.store.database import Database, refusal_of
 from gateway.store.disputes import of_column
 from gateway.store.linked import NOTHING_LINKED, Disputed, Linked, linked_documents
@@ -144,7 +144,7 @@ def _read(
 ) -> tuple[dict[str, Consent], dict[str, str], dict[str, bytes], Disputed, Linked]:
     """The consents of these requests, locked, and what is known of their subjects."""
     ids = sorted({each for request in requests for each in request.consents if is_id(each)})
-    rows = connection.execute(_HELD, {"ids": ids}).all() if ids else ()
+    rows = read_rows(connection, _HELD, {"ids": ids}) if ids else ()
     subjects = [(row[1], row[14], row[15], row[16], row[17]) for row in rows]
     # A consent brings its subject's reference and key along; only subjects without one have to be looked up.
     known = {row[0] for row in subjects}
@@ -183,7 +183,7 @@ def known_subjects(connection: Connection, keys: Sequence[str]) -> Sequence[Know
 def _rows(
     connection: Connection, query: Select[Any], wanted: Mapping[str, Sequence[str]]
 ) -> list[KnownSubject]:
-    return [(row[0], row[1], row[2], row[3], row[4]) for row in connection.execute(query, wanted)]
+    return [(row[0], row[1], row[2], row[3], row[4]) for row in read_rows(connection, query, wanted)]
 
 
 def require_not_erased(connection: Connection, ref: str) -> None:

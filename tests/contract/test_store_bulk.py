@@ -5,11 +5,26 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, bindparam, create_engine, event, func, not_, select, text, update
-from sqlalchemy.exc import IntegrityError, StatementError
+from sqlalchemy import (
+    Column,
+    Connection,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    not_,
+    select,
+    text,
+    update,
+)
+from sqlalchemy.exc import DBAPIError, IntegrityError, StatementError
 
 from gateway.records import Entry
-from gateway.store.bulk import among, insert_rows, write_rows
+from gateway.store.bulk import among, insert_rows, read_rows, write_rows
+from gateway.store.database import Database
 from gateway.store.log import entry_row, entry_rows
 from gateway.store.tables import audit_entry, audit_pending
 
@@ -18,9 +33,9 @@ _AMONG = select(audit_entry.c.id).where(among(audit_entry.c.id, "ids")).order_by
 
 @pytest.fixture
 def connection(database_url: str) -> Iterator[Connection]:
-    """A transaction in an empty database, as the stores' own connections are: with named parameters."""
+    """A transaction in an empty database, as the stores' own connections are: parameters named, and hidden in errors."""
     style = {"paramstyle": "named"} if database_url.startswith("sqlite") else {}
-    engine = create_engine(database_url, **style)
+    engine = create_engine(database_url, hide_parameters=True, **style)
     with engine.connect() as opened:
         yield opened
     engine.dispose()
@@ -106,13 +121,17 @@ def test_rows_for_several_tables_are_all_written(connection: Connection, make: A
 def test_few_rows_are_one_statement_on_postgresql(connection: Connection, make: Any) -> None:
     """However many tables they go into; on SQLite, where a statement costs little, each has its own."""
     sent: list[str] = []
-    event.listen(
-        connection, "before_cursor_execute", lambda _c, _cursor, statement, *_rest: sent.append(statement)
-    )
+    is_sqlite = connection.dialect.name == "sqlite"
+    if is_sqlite:
+        connection.connection.driver_connection.set_trace_callback(sent.append)
+    else:
+        event.listen(
+            connection, "before_cursor_execute", lambda _c, _cursor, statement, *_rest: sent.append(statement)
+        )
 
     write_rows(connection, entry_rows([make.entry()]))
 
-    assert len(sent) == (2 if connection.dialect.name == "sqlite" else 1)
+    assert len([each for each in sent if "INSERT" in each]) == (2 if is_sqlite else 1)
 
 
 def test_what_breaks_one_table_breaks_all(connection: Connection, make: Any) -> None:
@@ -127,6 +146,58 @@ def test_what_breaks_one_table_breaks_all(connection: Connection, make: Any) -> 
     assert "secret" not in str(refused.value.statement)
     assert read(connection, [other.id]) == []
     assert connection.scalar(select(func.count()).select_from(audit_pending)) == 0
+
+
+_ROWS = select(audit_entry).where(among(audit_entry.c.id, "ids")).order_by(audit_entry.c.id)
+
+
+def test_rows_are_read_as_sqlalchemy_reads_them(connection: Connection, make: Any) -> None:
+    """Texts, bytes, what is absent, and times in UTC; no id and unknown ones give no row."""
+    east = timezone(timedelta(hours=8))
+    given = [make.entry(request="res_1"), make.entry(sealed=None, at=datetime(2026, 1, 1, 8, tzinfo=east))]
+    write(connection, *given)
+    ids = {"ids": [each.id for each in given]}
+
+    found = read_rows(connection, _ROWS, ids)
+
+    assert [tuple(row) for row in found] == [tuple(row) for row in connection.execute(_ROWS, ids)]
+    assert [row[2].utcoffset() for row in found] == [timedelta(), timedelta()]
+    assert list(read_rows(connection, _ROWS, {"ids": []})) == []
+    assert list(read_rows(connection, _ROWS, {"ids": ["aud_unknown", "'; --"]})) == []
+
+
+@pytest.mark.parametrize("work", [read_rows, write_rows], ids=["read", "write"])
+def test_what_the_driver_raises_is_what_sqlalchemy_makes_of_it(connection: Connection, work: Any) -> None:
+    """So that whoever runs a transaction knows a database in trouble; the error shows no value."""
+    gone = Table("no_such_table", MetaData(), Column("id", String(40)))
+    what = (
+        (select(gone).where(among(gone.c.id, "ids")), {"ids": ["secret"]})
+        if work is read_rows
+        else ([(gone, [{"id": "secret"}])],)
+    )
+
+    with pytest.raises(DBAPIError) as raised:
+        work(connection, *what)
+
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("first", ["read", "write"])
+async def test_a_transaction_begins_with_the_first_of_them(database_url: str, make: Any, first: str) -> None:
+    """What was written before something failed is not there, also where nothing else had begun it."""
+    database, entry = Database(database_url), make.entry()
+
+    def work(connection: Connection) -> None:
+        if first == "read":
+            read_rows(connection, _ROWS, {"ids": [entry.id]})
+        write_rows(connection, entry_rows([entry]))
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        await database.write(work)
+
+    assert await database.read(lambda connection: read(connection, [entry.id])) == []
+    await database.close()
 
 
 def test_any_number_of_ids_is_one_statement(connection: Connection, make: Any) -> None:

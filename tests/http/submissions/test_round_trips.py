@@ -5,11 +5,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import Connection, event
 from sqlalchemy.engine import Engine
 
 from field_registry import SubjectKind
 from forms.definition import Field, Form, Role
+from gateway.store import bulk
 
 TO_READ = 1
 TO_WRITE = {"sqlite": 8, "postgresql": 4}
@@ -29,11 +30,36 @@ def statements() -> Iterator[list[str]]:
         if not statement.startswith("BEGIN"):
             sent.append(statement)
 
+    of_sqlite = bulk._of_sqlite  # what goes past SQLAlchemy, goes past its events
+
+    @contextmanager
+    def noted(connection: Connection) -> Iterator[Any]:
+        with of_sqlite(connection) as cursor:
+            yield _Noting(cursor, sent)
+
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        yield sent
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(bulk, "_of_sqlite", noted)
+            yield sent
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+class _Noting:
+    """A cursor that notes what it sends."""
+
+    def __init__(self, cursor: Any, sent: list[str]) -> None:
+        self._cursor, self._sent = cursor, sent
+        self.fetchall = cursor.fetchall
+
+    def execute(self, statement: str, values: Any) -> None:
+        self._sent.append(statement)
+        self._cursor.execute(statement, values)
+
+    def executemany(self, statement: str, rows: Any) -> None:
+        self._sent.append(statement)
+        self._cursor.executemany(statement, rows)
 
 
 def form_of(slots: int) -> Form:
