@@ -9,9 +9,7 @@ What is taken at once is bounded: on SQLite, where everything shares one writer,
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
-import orjson
-
-from gateway.audit.entries import subjects_of
+from gateway.audit.entries import subjects_in
 from gateway.audit.guard import Guard, Verified, unsound
 from gateway.audit.note import Checkpoint, Signer, sign_note
 from gateway.audit.shards import Break, keys_in_shard, origin_of
@@ -208,7 +206,7 @@ def _about(tail: Tail) -> list[tuple[str, int]]:
         (ref, index)
         for index, (_, leaf) in enumerate(tail.waiting, tail.size)
         if _NAMES_SUBJECTS in leaf and _IS_OUTCOME not in leaf  # which its intent leads to
-        for ref in sorted(subjects_of(orjson.loads(leaf)))
+        for ref in sorted(subjects_in(leaf))
     ]
 
 

@@ -11,7 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
-from gateway.audit.entries import canonical, finding_key, make_entry, open_private, rfc3339
+from gateway.audit.entries import (
+    canonical,
+    finding_key,
+    make_entry,
+    open_private,
+    rfc3339,
+    subjects_in,
+    subjects_of,
+)
 from gateway.errors import CannotOpen
 from gateway.records import EntryKind
 from gateway.security import Envelope, KeyRing, Pseudonyms
@@ -183,3 +191,22 @@ def test_nobody_is_remembered_by_what_finds_them() -> None:
     assert digest != finding_key("actor", "2026-17", pseudonyms.fingerprint)
     del pseudonyms
     assert seen() is None
+
+
+@pytest.mark.parametrize(
+    ("said", "refs"),
+    [
+        ({}, set()),
+        ({"subject": "sub_1"}, {"sub_1"}),
+        ({"subject": None, "subjects": None, "under": None}, set()),
+        ({"subjects": ["sub_1", "sub_2"]}, {"sub_1", "sub_2"}),
+        ({"subjects": {"applicant": "sub_1", "spouse": "sub_2"}}, {"sub_1", "sub_2"}),
+        ({"subjects": {"a": "sub_1"}, "under": {"a": ["sub_3", "sub_4"]}}, {"sub_1", "sub_3", "sub_4"}),
+        ({"asks": [["applicant", {"subject": "sub_9"}]], "subject": "sub_1"}, {"sub_1"}),
+    ],
+)
+def test_whom_a_leaf_is_about_is_the_same_in_its_bytes(said: dict[str, Any], refs: set[str]) -> None:
+    """However subjects are named, and wherever else the word stands."""
+    leaf = {"v": 1, "kind": "intent", "fields": {"filled": ["名字", '"subject"']}, "count": 7, **said}
+
+    assert subjects_of(leaf) == subjects_in(canonical(leaf)) == refs
