@@ -4,7 +4,8 @@
 expanding `IN` anew for each call. `insert_rows`: SQLAlchemy writes the statement, once, but the rows go to the driver
 past it; it prepares row by row in Python, which was a fifth of what inserting an answer costs. `write_rows`: a few
 rows for several tables are one statement on PostgreSQL, where each costs Python and server 0.2 ms: a lone passage of a
-gate then takes two statements, not five. `read_rows`: the same for reading, where SQLite itself is the smaller half.
+gate then takes two statements, not five. `read_rows`: past SQLAlchemy for reading, too, on SQLite, where it takes a
+third of that.
 """
 
 import re
@@ -107,7 +108,7 @@ def _of_sqlite(connection: Connection) -> Iterator[DBAPICursor]:
         raise DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True) from error
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=32)
 def _query(
     query: Select[Any], dialect: Dialect
 ) -> tuple[str, tuple[int, ...], Callable[[Any], Any], Callable[[Any], Any]]:
